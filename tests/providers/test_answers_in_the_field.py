@@ -530,6 +530,10 @@ async def test_a_job_in_a_list_of_one_is_read_as_the_job(providers, world) -> No
         {"output": [{"type": "message", "content": [{"type": "output_text", "text": "a slow pan"}]}]},
         {"candidates": [{"content": {"parts": [{"text": "a slow pan"}]}}]},
         {"error": {"message": ""}, "choices": [{"message": {"content": "a slow pan"}}]},
+        {"response": "a slow pan", "model": "m", "done": True},
+        [{"generated_text": "a slow pan"}],
+        {"code": 0, "data": {"reply": "a slow pan", "prompt": {"text": "x"}}},
+        {"completion": "a slow pan", "usage": {"content": ""}},
     ],
 )
 async def test_what_a_model_wrote_is_kept_in_any_shape(world, body) -> None:

@@ -127,7 +127,7 @@ async def test_an_agent_imports_quotes_orders_picks_and_exports(
         await call(client, "edit_prompt", project="ep01", shot="2", prompt="a lighthouse at night")
 
         both = await call(client, "quote", project="ep01")
-        assert (both["tasks"], both["price"]["amount"]) == (2, 0.8)
+        assert (both["count"], both["cost"]["amount"]) == (2, 0.8)
         waits = await call(client, "generate", quote=both["quote"])
         assert (waits["state"], waits["tasks"]) == ("waiting", [])
         assert sum(rehearsal.stats()["accepted"].values()) == 0
@@ -164,7 +164,8 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
         if name.startswith(("VIDGEN_WRITING", "VIDGEN_PROVIDERS__IMAGES")):
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "100")
-    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "true")
+    for name in ("CHECKS__ENABLED", "CHECKS__ASK_MODEL", "WRITING__VISION"):
+        monkeypatch.setenv(f"VIDGEN_{name}", "true")
     app = get_vidgen()
     await asyncio.to_thread(app.settings_file.change, {"prices": PRICES})
     token = await asyncio.to_thread(let_in, per_day=10, in_all=10)
@@ -173,7 +174,7 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
         drawn = await call(client, "quote_pictures", project="ep01", shots=["1"])
         written = await call(client, "quote_prompts", project="ep01", shots=["1"], translate="zh")
         until = await call(client, "quote", project="ep01", shots=["2"], until_pass={"most": 2})
-        assert [(one["tasks"], one["price"]["amount"]) for one in (drawn, written, until)] == [
+        assert [(one["count"], one["cost"]["amount"]) for one in (drawn, written, until)] == [
             (1, 0.1),
             (1, 1),
             (2, 0.8),
@@ -191,8 +192,14 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
         assert base64.b64decode(look.content[1].data)[:2] == b"\xff\xd8"
         await call(client, "choose_picture", project="ep01", shot="1", picture=shot["pictures"][-1])
         await call(client, "pick", project="ep01", shot="2", take=1)
-        assert "another way" in await refused(client, "quote_finish", project="ep01", shots=["2"], verb="fetch_4k")
         assert await asyncio.to_thread(app.prompts.wait, app.projects.ensure("ep01").id, 30)
+        assert (await call(client, "get_shot", project="ep01", shot="2"))["takes"][0]["faults"] is None
+        seen = await call(client, "quote_judgements", project="ep01", shots=["2"])
+        await call(client, "generate", quote=seen["quote"])
+        assert await asyncio.to_thread(app.model_judge.wait, app.projects.ensure("ep01").id, 60)
+        assert (await call(client, "order", quote=seen["quote"]))["left"] == 0
+        assert (await call(client, "get_shot", project="ep01", shot="2"))["takes"][0]["faults"] is not None
+        assert "another way" in await refused(client, "quote_finish", project="ep01", shots=["2"], verb="fetch_4k")
 
     def is_counted() -> bool:
         """Another take may be drawn meanwhile, and the provider name its own number."""
@@ -202,6 +209,39 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
     await asyncio.to_thread(wait_until, is_counted, 60)
     assert {(one.kind, one.agent) for one in app.ledger.requests()} == {("attempt", "bot"), ("question", "bot")}
     assert app.metrics.text()[0].decode().count("vidgen_double_submits 0.0") == 1
+
+
+SCENES = "第1场 外景 河边 夜\n小明走到河边，停下。\n小明：你好。\n\n第2场 内景 屋里 日\n小红点灯，看向窗外。\n"
+
+
+async def test_an_agent_splits_a_script_and_stores_its_shots(
+    served: str, rehearsal: RehearsalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await asyncio.to_thread(let_in, only="ep01")
+    app = get_vidgen()
+    other = app.scripts.start(app.projects.ensure("secret").id, SCENES, offline=True)
+    async with connected(served, token) as client:
+        assert "language model" in await refused(client, "quote_script", project="ep01", text=SCENES)
+        script = await call(client, "split_script", project="ep01", text=SCENES, name="夜")
+        board = await call(client, "storyboard", project="ep01", script=script["id"])
+        assert "小明：你好。" in "".join(row["script"] for row in board["shots"])
+        stored = await call(client, "store_script", project="ep01", script=script["id"])
+        assert len(stored["added"]) == len(board["shots"]) > 1
+        assert "already" in await refused(client, "store_script", project="ep01", script=script["id"])
+        for foreign in (str(other.id), "x", "9" * 15):
+            for tool in ("storyboard", "store_script"):
+                assert "小明" not in await refused(client, tool, project="ep01", script=foreign)
+
+        for name, value in settings_hint(rehearsal.url).items():
+            if name.startswith("VIDGEN_WRITING"):
+                monkeypatch.setenv(name, value)
+        await asyncio.to_thread(app.settings_file.change, {"prices": PRICES})
+        quote = await call(client, "quote_script", project="ep01", text=f"{SCENES}小红：再见。\n")
+        assert (quote["count"], len(await call(client, "list_scripts", project="ep01"))) == (1, 1)
+        await call(client, "generate", quote=quote["quote"])
+        newest = (await call(client, "list_scripts", project="ep01"))[0]
+        assert await asyncio.to_thread(app.scripts.wait, int(newest["id"]), 60)
+        assert (await call(client, "list_scripts", project="ep01"))[0]["state"] == "ready"
 
 
 async def test_the_tools_describe_themselves_and_there_are_a_guide_and_a_prompt(served: str) -> None:
@@ -336,6 +376,9 @@ async def test_a_viewer_reads_and_changes_nothing(served: str) -> None:
             "generate": {"quote": "1-x"},
             "pick": {"project": "secret", "shot": "9", "take": 1},
             "export": {"project": "secret", "format": "csv"},
+            "split_script": {"project": "secret", "text": "x"},
+            "quote_script": {"project": "secret", "text": "x"},
+            "quote_judgements": {"project": "secret"},
         }.items():
             assert "makers" in await refused(client, tool, **arguments)
     assert get_vidgen().shots.by_number(get_vidgen().projects.ensure("secret").id, "9").prompt == "a hidden wording"  # type: ignore[union-attr]

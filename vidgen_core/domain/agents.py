@@ -55,8 +55,10 @@ class QuoteKind(StrEnum):
     PICTURES = "pictures"
     #: The chosen takes of shots extended, enlarged or fetched in a higher resolution.
     FINISH = "finish"
-    #: Prompts that a language model writes: each is a question that is paid.
+    #: Prompts that a language model writes, takes that it looks at, a script that it splits: each question is paid.
     PROMPTS = "prompts"
+    JUDGEMENTS = "judgements"
+    SCRIPT = "script"
 
 
 class Quote(Frozen):
@@ -69,7 +71,7 @@ class Quote(Frozen):
     state: QuoteState
     kind: QuoteKind = QuoteKind.VIDEOS
     shot_ids: tuple[int, ...]
-    #: What is asked for beside the shots: as ``GenerateOptions``, ``FinishOptions`` or ``Wanted`` has it.
+    #: What is asked for beside the shots: as ``GenerateOptions``, ``FinishOptions``, ``Wanted`` or ``ScriptText`` has it.
     options: dict[str, Any] = Field(default_factory=dict)
     again: bool = True
     #: Tasks, or questions to a language model; at most, where takes are made until one passes.

@@ -32,9 +32,11 @@ from vidgen_core.providers.http.error_mapping import (
     as_error,
     error_of,
     refusal,
+    refuses,
     rule,
     words,
 )
+from vidgen_core.providers.http.job_status import is_of_the_job, values
 
 #: A model that thinks takes its time; seconds, as in ``http.PATIENCE``.
 PATIENCE: Final[Mapping[Verb, Patience]] = {Verb.SUBMIT: Patience(connect=15, write=60, read=240, total=300)}
@@ -175,12 +177,31 @@ def _joined(body: Any) -> Any:
 
 
 def _elsewhere(body: Any) -> str:
-    """The words of an answer in the shape of another interface; empty: there are none."""
-    paths = (
-        "output_text", "choices.text", "output.text", "output.content.text", "content.text",
-        "candidates.content.parts.text", "message.content",
-    )  # fmt: skip
-    return next((found for path in paths if isinstance(found := at(body, path), str) and found.strip()), "")
+    """The words of an answer in the shape of another interface, by the names that any gives them; empty: there are none."""
+    if refuses(body):
+        return ""
+    named = [
+        (_WORDS_NAMES.index(name), one.value)
+        for one in values(body)
+        if isinstance(one.value, str) and one.value.strip() and is_of_the_job(one.path)
+        for name in ("".join(filter(str.isalpha, one.path[-1].lower())) if one.path else "",)
+        if name in _WORDS_NAMES
+    ]
+    return min(named, key=lambda one: one[0], default=(0, ""))[1]
+
+
+#: The surest first.
+_WORDS_NAMES: Final = (
+    "outputtext",
+    "generatedtext",
+    "completion",
+    "text",
+    "content",
+    "response",
+    "answer",
+    "reply",
+    "output",
+)
 
 
 def _text(content: Any) -> str:

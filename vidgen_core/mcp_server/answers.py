@@ -12,10 +12,10 @@ from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
 from vidgen_core.money import AgentStatus
 from vidgen_core.services.exports.exports import Export
-from vidgen_core.services.generation.quotes import Ordered, Quoted
+from vidgen_core.services.generation.quotes import Ordered
 from vidgen_core.services.imports.plan import Imported, ImportPlan, RowNote
 from vidgen_core.services.library.shots import ShotView
-from vidgen_core.services.schemas.base import Amount, Cost, ResponseModel, iso
+from vidgen_core.services.schemas.base import Amount, Cost, ResponseModel
 from vidgen_core.services.schemas.tasks import progress_of
 
 #: Rows named in each list of an import.
@@ -47,6 +47,8 @@ class TakeAnswer(ResponseModel):
     """What the checks say: pass, doubt or fail; null: not checked (yet)."""
     against: list[str]
     """Codes of the checks that speak against it."""
+    faults: dict[str, str] | None
+    """What a language model that looked at it finds wrong, by question; null: none has looked (``quote_judgements``)."""
 
     @classmethod
     def of(cls, take: Take, chosen: int | None) -> TakeAnswer:
@@ -58,6 +60,7 @@ class TakeAnswer(ResponseModel):
             chosen=take.id == chosen,
             verdict=take.verdict and take.verdict.value,
             against=against,
+            faults=take.answer and {name: fault for name, fault in take.answer.faults.items() if fault},
         )
 
 
@@ -135,46 +138,6 @@ class ImportAnswer(ResponseModel):
         )
 
 
-class RefusedAnswer(ResponseModel):
-    """A shot that would get nothing."""
-
-    shot: str
-    why: str
-
-
-class QuoteAnswer(ResponseModel):
-    """What an order would make and cost."""
-
-    quote: str
-    """The token that ``generate`` takes."""
-    expires_at: str
-    tasks: int
-    """Takes, pictures, or questions to a language model; at most, where takes are made until one passes."""
-    price: Cost | None
-    """In the currency of the budget; null: unknown. Where takes are made until one passes, the most they may come to."""
-    worst: Cost | None
-    """The same when every automatic retry is needed and paid."""
-    refused: list[RefusedAnswer]
-    left_out: int
-    """Shots that have takes already, or some under way."""
-
-    @classmethod
-    def of(cls, quoted: Quoted, t: Text) -> QuoteAnswer:
-        quote = quoted.quote
-        return cls(
-            quote=quoted.token,
-            expires_at=iso(quote.expires_at),
-            tasks=quote.tasks,
-            price=Cost.of(quote.price, estimated=True),
-            worst=Cost.of(quote.worst, estimated=True),
-            refused=[
-                RefusedAnswer(shot=one.shot.number, why=t.error("parameter", one.code, one.params))
-                for one in quoted.refused
-            ],
-            left_out=quoted.having,
-        )
-
-
 class TaskAnswer(ResponseModel):
     """One take of one shot that is being made."""
 
@@ -218,7 +181,7 @@ class OrderAnswer(ResponseModel):
     """What it means, and what to do next."""
     tasks: list[TaskAnswer]
     left: int
-    """Shots that are still drawn until one passes, or whose prompt is still to be written."""
+    """Shots that are still drawn until one passes, and questions to a language model that are still to be answered."""
 
     @classmethod
     def of(cls, ordered: Ordered, t: Text) -> OrderAnswer:

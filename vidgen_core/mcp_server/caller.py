@@ -54,6 +54,13 @@ class Caller:
             raise NotFound("shot_not_in_project", shot=number)
         return found
 
+    def script(self, project: Project, number: str) -> int:
+        """:raises NotFound: ``script_not_found``, also for one of another project"""
+        found = self.app.scripts.get(int(number) if number.isdecimal() and len(number) < 16 else 0)
+        if found.script.project_id != project.id:
+            raise NotFound("script_not_found", id=number)
+        return found.script.id
+
     def tasks(self, project: Project, ids: Collection[str]) -> list[Task]:
         """:raises NotFound: ``task_not_found`` (id), also for one of another project"""
         wanted = [int(id_) if id_.isdecimal() and len(id_) < 16 else 0 for id_ in ids]

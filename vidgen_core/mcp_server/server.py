@@ -19,9 +19,10 @@ from vidgen_core.i18n import Text, get_text
 from vidgen_core.mcp_server import tools
 from vidgen_core.mcp_server.caller import Callers
 
-INSTRUCTIONS: Final = """Vidgen makes videos of shots. The way: whoami, list_projects, import_list or edit_prompt, quote, \
-generate with the token of the quote, follow until ended, look or contact_sheet, pick, export. Reference pictures, prompts by \
-a language model and finished takes are ordered alike: quote_pictures, quote_prompts, quote_finish, then generate.
+INSTRUCTIONS: Final = """Vidgen makes videos of shots. The way: whoami, list_projects, import_list or split_script or \
+edit_prompt, quote, generate with the token of the quote, follow until ended, look or contact_sheet, pick, export. Reference \
+pictures, finished takes, and what a language model does (prompts, a look at takes, a script) are ordered alike: \
+quote_pictures, quote_finish, quote_prompts, quote_judgements, quote_script, then generate.
 Money: only generate costs anything, and only what its quote named. Above your limits an order waits for a person: tell \
 the user, and ask order later. Errors say what to do; do not repeat a call that was refused without changing it."""
 #: Bytes of a file that is handed out as a resource.

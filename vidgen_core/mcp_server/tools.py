@@ -28,7 +28,6 @@ from vidgen_core.mcp_server.answers import (
     ImportAnswer,
     OrderAnswer,
     ProjectAnswer,
-    QuoteAnswer,
     ShotAnswer,
     ShotsAnswer,
     TaskAnswer,
@@ -40,13 +39,20 @@ from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.imports.plan import Existing
+from vidgen_core.services.quality.model_judge import Nothing
+from vidgen_core.services.schemas.scripts import BoardResponse, ScriptResponse
+from vidgen_core.services.schemas.tasks import QuoteResponse
 from vidgen_core.services.scripts.prompts import Wanted
+from vidgen_core.services.scripts.scripts import ScriptText
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=120, description="The project by its name.")]
 Number = Annotated[str, Field(min_length=1, max_length=200, description="The number of a shot, e.g. 1.0.")]
 TakeNumber = Annotated[int, Field(ge=1, le=1_000_000, description="The number of a take within its shot.")]
 Seconds = Annotated[float, Field(ge=0, le=50, description="How long to wait for a change, at most.")]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
+Script = Annotated[str, Field(min_length=1, max_length=1_000_000, description="A script as text, Chinese or English.")]
+ScriptName = Annotated[str, Field(max_length=200)]
+ScriptId = Annotated[str, Field(min_length=1, max_length=20, description="The id of a script.")]
 Shots = Annotated[list[Number], Field(max_length=10_000, description="Shots by their numbers.")]
 T = TypeVar("T")
 #: Seconds between two looks at what is waited for.
@@ -191,6 +197,16 @@ def contact_sheet(
     return ["\n".join(lines), Image(data=pictures.sheet([app.takes.poster(take) for _, take in shown]), format="jpeg")]
 
 
+def list_scripts(caller: Caller, project: ProjectName) -> list[ScriptResponse]:
+    """The scripts of a project and how far each is, the newest first."""
+    return [ScriptResponse.of(view) for view in caller.app.scripts.all(caller.project(project).id)]
+
+
+def storyboard(caller: Caller, project: ProjectName, script: ScriptId) -> BoardResponse:
+    """The shots that a script becomes, as ``store_script`` would take them; ``lost_lines`` no proposal showed whole."""
+    return BoardResponse.of(caller.app.scripts.board(caller.script(caller.project(project), script)), caller.t)
+
+
 # --- filling
 
 
@@ -214,6 +230,19 @@ def import_list(
         where = caller.project_to_fill(project)
         plan = caller.app.imports.materialize(where.id, plan, staging, False)
         return ImportAnswer.of(caller.app.imports.apply(where.id, plan, False, existing=existing), plan, caller.t)
+
+
+def split_script(caller: Caller, project: ProjectName, text: Script, name: ScriptName = "") -> ScriptResponse:
+    """Split a script into shots by scene and sentence, without a language model, at no cost; see ``storyboard``."""
+    script = caller.app.scripts.start(caller.project_to_fill(project).id, text, name, offline=True)
+    return ScriptResponse.of(caller.app.scripts.get(script.id))
+
+
+def store_script(caller: Caller, project: ProjectName, script: ScriptId, chains: bool = False) -> ImportAnswer:
+    """Put the storyboard of a script into the project, once; with ``chains`` continuous shots go on from each other."""
+    id_ = caller.script(caller.project(project), script)
+    plan = caller.app.scripts.board(id_).plan
+    return ImportAnswer.of(caller.app.scripts.store(id_, chains=chains), plan, caller.t)
 
 
 def edit_prompt(
@@ -240,7 +269,7 @@ def quote(
     duration: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False, description="Seconds.")] | None = None,
     sound: bool | None = None,
     until_pass: UntilPassed | None = None,
-) -> QuoteAnswer:
+) -> QuoteResponse:
     """Price takes for shots; nothing is ordered. ``generate`` takes its token, once, within 15 minutes.
 
     Without ``shots`` it is for every shot that has no takes. What a shot asks for itself goes before what is asked here.
@@ -261,7 +290,7 @@ def quote(
     )
     ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
     quoted = caller.app.quotes.make(where.id, ids, options, again=bool(shots), agent=caller.name)
-    return QuoteAnswer.of(quoted, caller.t)
+    return QuoteResponse.of(quoted, caller.t)
 
 
 def quote_pictures(
@@ -270,7 +299,7 @@ def quote_pictures(
     shots: Shots | None = None,
     pictures: Annotated[int, Field(ge=1, le=4, description="Candidates for each shot.")] = 1,
     provider: Annotated[str, Field(description=f"One of {', '.join(picture_providers())}; else as set.")] | None = None,
-) -> QuoteAnswer:
+) -> QuoteResponse:
     """Price reference pictures; ``generate`` takes the token. Without ``shots`` for every shot that has none.
 
     What was drawn is seen with ``look`` and taken with ``choose_picture``.
@@ -290,7 +319,7 @@ def quote_finish(
     shots: Shots | None = None,
     seconds: Annotated[float, Field(gt=0, le=60, description="Seconds that ``extend`` adds.")] | None = None,
     prompt: Annotated[str, Field(max_length=_PROMPT, description="What happens in them.")] | None = None,
-) -> QuoteAnswer:
+) -> QuoteResponse:
     """Price finishing the picked takes: longer, larger, or fetched in a higher resolution; ``generate`` takes the token.
 
     Without ``shots`` it is for every picked take that can have it. Each result is a new take of its shot.
@@ -306,7 +335,7 @@ def quote_prompts(
     project: ProjectName,
     shots: Shots | None = None,
     translate: Literal["zh", "en"] | None = None,
-) -> QuoteAnswer:
+) -> QuoteResponse:
     """Price prompts that a language model writes or translates, a question a shot; ``generate`` takes the token.
 
     Without ``shots`` it is for every shot that has no prompt. What a person wrote is kept beside it.
@@ -316,13 +345,31 @@ def quote_prompts(
     return _quoted(caller, where, ids, Wanted(translate=translate or ""), QuoteKind.PROMPTS)
 
 
+def quote_judgements(caller: Caller, project: ProjectName, shots: Shots | None = None) -> QuoteResponse:
+    """Price a language model's look at takes, a question a take; ``generate`` takes the token. The checks of takes cost nothing.
+
+    It is for every take that none has looked at and nobody rejected. What it finds stands in ``faults`` of the take.
+    """
+    where = caller.project(project)
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    return _quoted(caller, where, ids, Nothing(), QuoteKind.JUDGEMENTS)
+
+
+def quote_script(caller: Caller, project: ProjectName, text: Script, name: ScriptName = "") -> QuoteResponse:
+    """Price a script's way to shots by a language model; ``generate`` takes the token. ``split_script`` costs nothing.
+
+    When it is ordered, it stands in ``list_scripts``; see ``storyboard``, then ``store_script``.
+    """
+    return _quoted(caller, caller.project(project), [], ScriptText(text=text, name=name), QuoteKind.SCRIPT)
+
+
 def _shot_ids(caller: Caller, project: Project, shots: list[str]) -> list[int]:
     return list(dict.fromkeys(caller.shot(project, one).id for one in shots))
 
 
-def _quoted(caller: Caller, project: Project, ids: list[int], options: Frozen, kind: QuoteKind) -> QuoteAnswer:
+def _quoted(caller: Caller, project: Project, ids: list[int], options: Frozen, kind: QuoteKind) -> QuoteResponse:
     made = caller.app.quotes.make(project.id, ids, options, kind=kind, agent=caller.name)
-    return QuoteAnswer.of(made, caller.t)
+    return QuoteResponse.of(made, caller.t)
 
 
 def generate(caller: Caller, quote: Annotated[str, Field(min_length=1, max_length=200)]) -> OrderAnswer:
@@ -454,12 +501,12 @@ def _goes_on(task: Task) -> bool:
 
 #: Tools that change nothing.
 READING: Final[tuple[Callable[..., Any], ...]] = (
-    whoami, list_projects, list_shots, get_shot, look, contact_sheet, quote, quote_pictures, quote_finish, quote_prompts, order,
-    follow, follow_export,
+    whoami, list_projects, list_shots, get_shot, look, contact_sheet, quote, quote_pictures, quote_finish, quote_prompts, quote_judgements,
+    quote_script, list_scripts, storyboard, order, follow, follow_export,
 )  # fmt: skip
 #: Tools that write, but order nothing.
 WRITING: Final[tuple[Callable[..., Any], ...]] = (
-    import_list, edit_prompt, cancel, pick, choose_picture, reject, export,
+    import_list, split_script, store_script, edit_prompt, cancel, pick, choose_picture, reject, export,
 )  # fmt: skip
 #: The tool that may cost money.
 ORDERING: Final[tuple[Callable[..., Any], ...]] = (generate,)

@@ -76,7 +76,9 @@ class Vidgen:
     takes: Takes = service("library.takes")
     reviews: Reviews = service("library.reviews")
     tasks: Tasks = service("generation.tasks")
-    quotes: Quotes = service("generation.quotes", "tasks", "finishing", "pictures", "prompts")
+    quotes: Quotes = service(
+        "generation.quotes", "tasks", "finishing", "pictures", "prompts", "model_judge", "scripts", "llm_queue"
+    )
     answers: Answers = service("generation.answers", "tasks", "quotes")
     finishing: Finishing = service("generation.finishing")
     pictures: Pictures = service("library.pictures", "shots")

@@ -112,7 +112,7 @@ _PICTURE_NAMES: Final = re.compile(r"image|img|picture|photo|sample|drawing", re
 _NOT_THE_RESULT: Final = re.compile(
     r"input|reference|prompt|request|param|mask|callback|webhook|error|docs?$|help|avatar|icon|logo", re.IGNORECASE
 )
-_ABOUT_THE_JOB: Final = re.compile(r"status|cancel|poll|self|stream|page|billing|log", re.IGNORECASE)
+_ABOUT_THE_JOB: Final = re.compile(r"status|cancel|poll|^get$|self|stream|page|billing|log", re.IGNORECASE)
 _LINK_NAME: Final = re.compile(r"(?:url|uri|link|href|src)s?$", re.IGNORECASE)
 #: PNG, JPEG, GIF and WebP in base64.
 _BEGINS_LIKE_PICTURE: Final = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR")
@@ -143,7 +143,7 @@ def _bare_links(body: Any) -> Iterator[PictureResult]:
     for one in values(body):
         text = one.value.strip() if isinstance(one.value, str) else ""
         around = any(_NOT_THE_RESULT.search(name) or _ABOUT_THE_JOB.search(name) for name in one.path)
-        if one.path and not around and _LINK_NAME.search(one.path[-1]) and _LINK.fullmatch(text):
+        if not around and any(map(_LINK_NAME.search, one.path)) and _LINK.fullmatch(text):
             yield PictureResult(url=text)
 
 

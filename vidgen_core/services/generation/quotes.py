@@ -35,7 +35,6 @@ from vidgen_core.services.generation.validation import Admit, ShotRefusal, Valid
 
 if TYPE_CHECKING:
     from vidgen_core.config.schema import Settings
-    from vidgen_core.domain.shots import Shot
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.tasks import Tasks
 
@@ -62,7 +61,7 @@ class Ordered(Frozen):
 
     quote: Quote
     tasks: tuple[Task, ...] = ()
-    #: Shots that are still drawn until one passes, or whose prompt is still to be written.
+    #: Shots that are still drawn until one passes, and questions to a language model that are still to be answered.
     left: int = 0
 
 
@@ -76,14 +75,18 @@ class Draws(Protocol):
     ) -> object: ...
 
 
-class Writes(Protocol):
-    """What writes prompts by a language model (``scripts.prompts``)."""
+class Asks(Protocol):
+    """What asks a language model: for prompts, about takes, or for a storyboard."""
 
     def wanted(self, options: Mapping[str, Any]) -> Any: ...
 
-    def asked(self, project_id: int, shot_ids: Sequence[int], wanted: Any) -> list[tuple[Shot, Money | None]]: ...
+    def asked(self, project_id: int, shot_ids: Sequence[int], wanted: Any, /) -> list[tuple[int, Money | None]]: ...
 
-    def write(self, project_id: int, shot_ids: Sequence[int], wanted: Any, *, quote: Quote | None = None) -> int: ...
+    def ask_for(self, quote: Quote, ids: Sequence[int], wanted: Any, /) -> None: ...
+
+
+class Working(Protocol):
+    """Where language models are asked (``scripts.llm_queue``)."""
 
     def left(self, quote_id: int) -> int: ...
 
@@ -93,8 +96,8 @@ class _Planned(NamedTuple):
 
     #: One for each shot; of prompts none.
     seen: Sequence[ValidatedShot] = ()
-    #: Each shot a language model would be asked about, and what that costs at most.
-    asked: Sequence[tuple[Shot, Money | None]] = ()
+    #: What a language model would be asked about (of a script the pieces), and what each costs at most.
+    asked: Sequence[tuple[int, Money | None]] = ()
     refused: tuple[ShotRefusal, ...] = ()
     having: int = 0
 
@@ -118,13 +121,26 @@ class Quotes:
     """Orders that are priced before they are made."""
 
     def __init__(
-        self, ctx: ServiceContext, tasks: Tasks, finishing: Finishing, pictures: Draws, prompts: Writes
+        self,
+        ctx: ServiceContext,
+        tasks: Tasks,
+        finishing: Finishing,
+        pictures: Draws,
+        prompts: Asks,
+        model_judge: Asks,
+        scripts: Asks,
+        llm_queue: Working,
     ) -> None:
         self._ctx = ctx
         self._tasks = tasks
         self._finishing = finishing
         self._pictures = pictures
-        self._prompts = prompts
+        self._asking = {
+            QuoteKind.PROMPTS: prompts,
+            QuoteKind.JUDGEMENTS: model_judge,
+            QuoteKind.SCRIPT: scripts,
+        }
+        self._llm_queue = llm_queue
 
     @requires(Role.MAKER, log=False)
     def make(
@@ -139,7 +155,7 @@ class Quotes:
     ) -> Quoted:
         """Price an order; nothing is queued.
 
-        :param options: ``GenerateOptions``, for finishing ``FinishOptions``, for prompts ``Wanted``
+        :param options: ``GenerateOptions``, for finishing ``FinishOptions``, for questions what they want
         :param again: False leaves out shots that have takes; for takes only
         :param agent: who asks, where it is one
         :raises InputError: as what orders the same at once
@@ -156,7 +172,7 @@ class Quotes:
             if refused and not planned.having:
                 raise Refused(refused[0].code, **refused[0].params)
             raise Refused("quote_having", shots=planned.having) if planned.having else Refused("quote_empty")
-        bought = self._of_tasks(settings, new, _until(options)) if new else self._of_questions(settings, planned.asked)
+        bought = self._of_tasks(settings, new, _until(options)) if new else _of_questions(settings, kind, planned.asked)
         quote = Quote(
             id=0,  # the table gives it one
             agent=agent,
@@ -277,17 +293,13 @@ class Quotes:
             tasks = tx.tasks.many(tx.tasks.of_quote(quote_id))
             drawn = {task.draw for task in tasks if task.draw is not None}
             open_ = sum(one.draw in drawn for one in tx.draws.open()) if drawn else 0
-        left = self._prompts.left(quote_id) if quote.kind is QuoteKind.PROMPTS else open_
-        return Ordered(quote=quote, tasks=tuple(tasks), left=left)
+        return Ordered(quote=quote, tasks=tuple(tasks), left=open_ + self._llm_queue.left(quote_id))
 
     def _options(self, quote: Quote) -> Any:
-        match quote.kind:
-            case QuoteKind.FINISH:
-                return FinishOptions.model_validate(quote.options)
-            case QuoteKind.PROMPTS:
-                return self._prompts.wanted(quote.options)
-            case _:
-                return GenerateOptions.model_validate(quote.options)
+        if quote.kind in self._asking:
+            return self._asking[quote.kind].wanted(quote.options)
+        kind = FinishOptions if quote.kind is QuoteKind.FINISH else GenerateOptions
+        return kind.model_validate(quote.options)
 
     def _planned(
         self, kind: QuoteKind, project_id: int, shot_ids: Sequence[int], options: Any, *, again: bool
@@ -298,8 +310,8 @@ class Quotes:
             case QuoteKind.FINISH:
                 going, left = self._finishing.planned(project_id, options, shot_ids)
                 return _Planned(going, refused=tuple(left))
-            case QuoteKind.PROMPTS:
-                return _Planned(asked=self._prompts.asked(project_id, shot_ids, options))
+            case QuoteKind.PROMPTS | QuoteKind.JUDGEMENTS | QuoteKind.SCRIPT:
+                return _Planned(asked=self._asking[kind].asked(project_id, shot_ids, options))
             case _:
                 validated, having = self._tasks.validated(project_id, shot_ids, options, again=again)
                 return _Planned(validated, having=len(having))
@@ -312,21 +324,23 @@ class Quotes:
                 self._pictures.draw(quote.project_id, quote.shot_ids, options, admit=admit)
             case QuoteKind.FINISH:
                 self._finishing.order_chosen(quote.project_id, options, quote.shot_ids, admit=admit)
-            case QuoteKind.PROMPTS:
-                self._write(quote, options, approved=approved)
+            case QuoteKind.PROMPTS | QuoteKind.JUDGEMENTS | QuoteKind.SCRIPT:
+                self._ask(quote, options, approved=approved)
             case _:
                 self._tasks.generate(quote.project_id, quote.shot_ids, options, again=quote.again, admit=admit)
 
-    def _write(self, quote: Quote, wanted: Any, *, approved: bool) -> None:
-        """Let prompts be written: each question asks the limits again before it leaves."""
-        asked = self._prompts.asked(quote.project_id, quote.shot_ids, wanted)
+    def _ask(self, quote: Quote, wanted: Any, *, approved: bool) -> None:
+        """Let a language model be asked: each question asks the limits again before it leaves."""
+        asking = self._asking[quote.kind]
+        asked = asking.asked(quote.project_id, quote.shot_ids, wanted)
+        bought = _of_questions(self._ctx.settings(), quote.kind, asked)
         with self._ctx.store.write() as tx:
-            going = self._decide(tx, quote, self._of_questions(self._ctx.settings(), asked), approved=approved)
+            going = self._decide(tx, quote, bought, approved=approved)
         if not going:
             return
         ordered = self.get(quote.id)
         try:
-            self._prompts.write(quote.project_id, [shot.id for shot, _ in asked], wanted, quote=ordered)
+            asking.ask_for(ordered, [about for about, _ in asked], wanted)
         except VidgenError:
             # Nothing was asked: it can be ordered again.
             with self._ctx.store.write() as tx:
@@ -394,16 +408,17 @@ class Quotes:
         price = _price(settings, costs, known=all(task.cost is not None for task in new))
         return _Order(len(new), price, price and gate.worst(price, settings), digest, dict(costs))
 
-    def _of_questions(self, settings: Settings, asked: Sequence[tuple[Shot, Money | None]]) -> _Order:
-        """What questions to a language model are as an order, at the most that each may cost."""
-        costs: dict[BillableParty, list[Money]] = {WRITING: [cost for _, cost in asked if cost is not None]}
-        price = _price(settings, costs, known=all(cost is not None for _, cost in asked))
-        # An answer that cannot be read is asked to be repaired once.
-        worst = price and Money(amount=price.amount * 2, currency=price.currency)
-        return _Order(len(asked), price, worst, _digest((shot.id, settings.writing.model) for shot, _ in asked), costs)
-
     def _token(self, quote: Quote) -> str:
         return f"{quote.id}-{sign(self._ctx, *_signed(quote))}"
+
+
+def _of_questions(settings: Settings, kind: QuoteKind, asked: Sequence[tuple[int, Money | None]]) -> _Order:
+    """What questions to a language model are as an order, at the most that each may cost."""
+    costs: dict[BillableParty, list[Money]] = {WRITING: [cost for _, cost in asked if cost is not None]}
+    price = _price(settings, costs, known=all(cost is not None for _, cost in asked))
+    # An answer that cannot be read is asked to be repaired once, but for an opinion of a take.
+    worst = price and Money(amount=price.amount * (1 if kind is QuoteKind.JUDGEMENTS else 2), currency=price.currency)
+    return _Order(len(asked), price, worst, _digest((about, settings.writing.model) for about, _ in asked), costs)
 
 
 def _signed(quote: Quote) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ import asyncio
 import base64
 import io
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core import money
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter
@@ -24,6 +25,8 @@ from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from vidgen_core.domain.agents import Quote
+    from vidgen_core.domain.money import Money
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.scripts.llm_prompts import Message
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 #: Frames of a take that are shown, spread over it, and the longest side of each in pixels.
 FRAMES: Final = 6
 _EDGE: Final = 512
+
+
+class Nothing(Frozen):
+    """What can be wished for where takes are judged."""
 
 
 class Judging(NamedTuple):
@@ -94,6 +101,29 @@ class ModelJudge:
     @requires(Role.VIEWER)
     def estimate(self, project_id: int, take_ids: Iterable[int]) -> Estimate:
         """How many questions ``ask`` would ask, and what they cost at most."""
+        return gate.estimate_questions(self._ctx, [cost for _, cost in self._questions(project_id, take_ids)])
+
+    @staticmethod
+    def wanted(options: Mapping[str, Any]) -> Frozen:
+        """Nothing can be wished for."""
+        return Nothing.model_validate(options)
+
+    @requires(Role.VIEWER)
+    def asked(self, project_id: int, shot_ids: Iterable[int], _wanted: Frozen) -> list[tuple[int, Money | None]]:
+        """The ids of the takes of some shots that no model has judged yet, each with what that costs at most.
+
+        :raises Refused: ``judge_off``
+        """
+        if not self.is_on:
+            raise Refused("judge_off")
+        return self._questions(project_id, self.unjudged(project_id, shot_ids))
+
+    @requires(Role.MAKER)
+    def ask_for(self, quote: Quote, ids: Sequence[int], _wanted: Frozen) -> None:
+        """Carry out the order of an agent; raises as ``ask``."""
+        self.ask(quote.project_id, ids, quote=quote)
+
+    def _questions(self, project_id: int, take_ids: Iterable[int]) -> list[tuple[int, Money | None]]:
         from vidgen_core.services.scripts.llm_prompts import ask_about_take, longest_answer
 
         price = money.llm_price(self._ctx.settings())
@@ -101,13 +131,15 @@ class ModelJudge:
         for take in self._takes(project_id, take_ids):
             # The pictures' bytes do not count.
             messages = ask_about_take(take.prompt, "data:", ["data:"] * FRAMES)
-            costs.append(price.of(money.most_tokens(messages), longest_answer(messages)) if price else None)
-        return gate.estimate_questions(self._ctx, costs)
+            most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
+            costs.append((take.id, most))
+        return costs
 
     @requires(Role.MAKER)
-    def ask(self, project_id: int, take_ids: Iterable[int]) -> int:
+    def ask(self, project_id: int, take_ids: Iterable[int], *, quote: Quote | None = None) -> int:
         """Ask about each of some takes in the background, one paid question a take; returns how many.
 
+        :param quote: the order of an agent that it is for
         :raises Refused: ``judge_off``, ``judge_busy``, ``writing_elsewhere``
         """
         if not self.is_on:
@@ -119,7 +151,7 @@ class ModelJudge:
                 raise Refused("judge_busy")
             self._standing[project_id] = Judging(len(takes))
         try:
-            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, takes))
+            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, takes), quote)
         except VidgenError:
             with self._lock:
                 del self._standing[project_id]

@@ -7,7 +7,8 @@ from typing import Any, Final
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.i18n import Text
-from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel
+from vidgen_core.services.generation.quotes import Quoted
+from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel, iso
 
 #: What of a task's params its JSON leaves out.
 _NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link"}
@@ -99,3 +100,43 @@ class TaskResponse(ResponseModel):
 def progress_of(task: Task) -> int | None:
     """Progress in per cent; 100 for a completed task."""
     return 100 if task.status is TaskStatus.COMPLETED else task.progress
+
+
+class RefusedShot(ResponseModel):
+    """A shot that gets nothing, and why."""
+
+    shot: str
+    code: str
+    message: str
+
+
+class QuoteResponse(ResponseModel):
+    """What an order would make and cost, and the token that orders it once."""
+
+    quote: str
+    expires_at: str
+    count: int
+    """Takes, pictures, or questions to a language model; at most, where takes are made until one passes."""
+    cost: Cost | None
+    """In the currency of the budget; null: unknown. Where takes are made until one passes, the most they may come to."""
+    worst: Cost | None
+    """The same when every automatic retry is needed and paid."""
+    refused: list[RefusedShot]
+    with_takes: int
+    """Shots that were left out because they have takes, or some under way."""
+
+    @classmethod
+    def of(cls, quoted: Quoted, t: Text) -> QuoteResponse:
+        quote = quoted.quote
+        return cls(
+            quote=quoted.token,
+            expires_at=iso(quote.expires_at),
+            count=quote.tasks,
+            cost=Cost.of(quote.price, estimated=True),
+            worst=Cost.of(quote.worst, estimated=True),
+            refused=[
+                RefusedShot(shot=one.shot.number, code=one.code, message=t.error("parameter", one.code, one.params))
+                for one in quoted.refused
+            ],
+            with_takes=quoted.having,
+        )

@@ -83,8 +83,9 @@ class LlmJob:
         #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
         self.project_id: int | None = None
         self.unasked = Decimal(0)
-        #: Questions that are out now.
+        #: Questions that are out now, and things that are still to be done; one until it is known.
         self.out = 0
+        self.left = 1
         #: The client, as soon as something is asked.
         self.chat: Chat | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -197,6 +198,12 @@ class LlmQueue:
             job = self._jobs.get(name)
         return job is not None and not job.ended.is_set()
 
+    def left(self, quote_id: int) -> int:
+        """What is still to be done of the order of an agent, in this process."""
+        with self._lock:
+            jobs = [job for job in self._jobs.values() if job.quote is not None and not job.ended.is_set()]
+        return sum(job.left for job in jobs if job.quote is not None and job.quote.id == quote_id)
+
     @property
     @requires(Role.VIEWER)
     def is_elsewhere(self) -> bool:
@@ -273,14 +280,18 @@ class LlmQueue:
 
         One that fails does not take the answers of the others along, which are paid for; its error is raised at the end.
         """
-        room = asyncio.Semaphore(self.settings().max_concurrent)
+        room, wanted = asyncio.Semaphore(self.settings().max_concurrent), list(items)
+        job.left = len(wanted)
 
         async def in_turn(item: T) -> None:
             async with room:
-                await one(item)
+                try:
+                    await one(item)
+                finally:
+                    job.left -= 1
 
         try:
-            ends = await asyncio.gather(*(in_turn(item) for item in items), return_exceptions=True)
+            ends = await asyncio.gather(*map(in_turn, wanted), return_exceptions=True)
             for end in ends:
                 if isinstance(end, BaseException):
                     raise end

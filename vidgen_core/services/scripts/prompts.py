@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -66,8 +66,6 @@ class Writing(NamedTuple):
     #: Shots that the budget has stopped, and what was wanted of them; ``failure`` says why.
     stopped: tuple[int, ...] = ()
     wanted: Wanted = Wanted()
-    #: The order of an agent that it is for.
-    quote_id: int | None = None
 
     @property
     def done(self) -> int:
@@ -149,8 +147,8 @@ class Prompts:
         return Wanted.model_validate(options)
 
     @requires(Role.VIEWER)
-    def asked(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted) -> list[tuple[Shot, Money | None]]:
-        """The shots that ``write`` would ask a model about, each with what that costs at most; None: not known.
+    def asked(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted) -> list[tuple[int, Money | None]]:
+        """The ids of the shots that ``write`` would ask a model about, each with what that costs at most; None: not known.
 
         :raises Refused: ``writing_model_missing``
         """
@@ -159,13 +157,12 @@ class Prompts:
         with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         going = [shot for shot in shots if _has_words(shot, wanted)]
-        return list(zip(going, self.questions(going, wanted), strict=True))
+        return list(zip([shot.id for shot in going], self.questions(going, wanted), strict=True))
 
-    @requires(Role.VIEWER)
-    def left(self, quote_id: int) -> int:
-        """How many shots of an order are still to be written."""
-        with self._lock:
-            return sum(one.total - one.done for one in self._writings.values() if one.busy and one.quote_id == quote_id)
+    @requires(Role.MAKER)
+    def ask_for(self, quote: Quote, ids: Sequence[int], wanted: Wanted) -> None:
+        """Carry out the order of an agent; raises as ``write``."""
+        self.write(quote.project_id, ids, wanted, quote=quote)
 
     @requires(Role.VIEWER)
     def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
@@ -226,7 +223,7 @@ class Prompts:
             before = self._writings.get(project_id)
             if before and before.busy:
                 raise Refused("writing_busy")
-            self._writings[project_id] = Writing(len(ids), busy=True, wanted=how, quote_id=quote.id if quote else None)
+            self._writings[project_id] = Writing(len(ids), busy=True, wanted=how)
         try:
             work = partial(self._work, project_id=project_id, ids=ids, how=how)
             self._llm_queue.start(_job_name(project_id), work, quote)

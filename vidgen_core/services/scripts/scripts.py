@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core import money
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import Delivery, Refused, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter
@@ -20,6 +22,8 @@ from vidgen_core.services.imports.plan import Existing, Imported
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
 
 if TYPE_CHECKING:
+    from vidgen_core.domain.agents import Quote
+    from vidgen_core.domain.money import Money
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.imports.imports import Imports
@@ -33,6 +37,13 @@ STYLE: Final = "writing.style"
 #: States in which a piece is asked for without a person's word. *Asking* among them: whoever holds the lock of the queue knows that
 #: nobody asks, and that the answer was written down.
 _OPEN: Final = frozenset({PieceState.WAITING, PieceState.FAILED, PieceState.ASKING})
+
+
+class ScriptText(Frozen):
+    """A script that an agent has split."""
+
+    text: str
+    name: str = ""
 
 
 class ScriptView(NamedTuple):
@@ -94,6 +105,38 @@ class Scripts:
     @requires(Role.VIEWER)
     def estimate(self, text: str) -> Estimate:
         """How many questions reading a script with the model asks, and what they cost at most."""
+        return gate.estimate_questions(self._ctx, self._questions(text))
+
+    @staticmethod
+    def wanted(options: Mapping[str, Any]) -> ScriptText:
+        """What is to be split, as it was kept."""
+        return ScriptText.model_validate(options)
+
+    @requires(Role.VIEWER)
+    def asked(self, project_id: int, _shots: Iterable[int], wanted: ScriptText) -> list[tuple[int, Money | None]]:
+        """The pieces that ``start`` would ask a model about, each with what that costs at most; None: not known.
+
+        :raises InputError: script_empty, script_too_large
+        :raises Refused: writing_model_missing, script_is_stored
+        """
+        from vidgen_core.services.scripts.script_files import tidy
+
+        model, text = self._ctx.settings().writing.model, tidy(wanted.text, wanted.name)
+        if not model:
+            raise Refused("writing_model_missing")
+        with self._ctx.store.read() as tx:
+            there = tx.scripts.find(project_id, text, model)
+        if there is not None and there.state is ScriptState.STORED:
+            raise Refused("script_is_stored", name=there.name)
+        return list(enumerate(self._questions(text)))
+
+    @requires(Role.MAKER)
+    def ask_for(self, quote: Quote, _pieces: Sequence[int], wanted: ScriptText) -> None:
+        """Carry out the order of an agent; raises as ``start``, and ``writing_busy``: somebody else has it split."""
+        self.start(quote.project_id, wanted.text, wanted.name, quote=quote)
+
+    def _questions(self, text: str) -> list[Money | None]:
+        """What each question about a script costs at most; None: not known."""
         from vidgen_core.services.scripts.llm_prompts import ask_for_shots, longest_answer
         from vidgen_core.services.scripts.splitting import language_of, pieces_of
 
@@ -104,8 +147,7 @@ class Scripts:
             ask_for_shots(piece.text, language=language, ratio=ratio)
             for piece in pieces_of(text, settings.writing.piece_size)
         ]
-        costs = [price.of(money.most_tokens(one), longest_answer(one)) if price else None for one in asked]
-        return gate.estimate_questions(self._ctx, costs)
+        return [price.of(money.most_tokens(one), longest_answer(one)) if price else None for one in asked]
 
     @requires(Role.MAKER, log=False)
     def rehearse(self, text: str, name: str = "") -> Board:
@@ -225,12 +267,14 @@ class Scripts:
         offline: bool = False,
         again: bool = False,
         ask_lost: bool = False,
+        quote: Quote | None = None,
     ) -> Script:
         """Begin to turn a script into a storyboard, and return at once; the same script goes on where it was.
 
         :param offline: split it on this machine although there is a model
         :param again: begin anew although its shots are in the storyboard
         :param ask_lost: as in ``resume``
+        :param quote: the order of an agent that it is for
         :raises InputError: script_empty, script_too_large
         :raises Refused: writing_elsewhere, script_is_stored
         """
@@ -253,19 +297,23 @@ class Scripts:
             if not model:
                 tx.scripts.set_state(script.id, ScriptState.READY)
         if model:
-            self.resume(script.id, ask_lost=ask_lost)
+            self.resume(script.id, ask_lost=ask_lost, quote=quote)
         return self.get(script.id).script
 
     @requires(Role.MAKER)
-    def resume(self, script_id: int, *, ask_lost: bool = False) -> None:
+    def resume(self, script_id: int, *, ask_lost: bool = False, quote: Quote | None = None) -> None:
         """Ask for the pieces that have no answer yet, in the background.
 
         :param ask_lost: ask again for pieces whose answer was lost, too; they may have been paid for
-        :raises Refused: writing_elsewhere, writing_model_missing
+        :param quote: the order of an agent that it is for
+        :raises Refused: writing_elsewhere, writing_model_missing, writing_busy: somebody has it read already, by another order
         """
         if not self._llm_queue.has_model:
             raise Refused("writing_model_missing")
-        self._llm_queue.start(_job_name(script_id), lambda job: self._work(job, script_id, ask_lost=ask_lost))
+        work = partial(self._work, script_id=script_id, ask_lost=ask_lost)
+        job = self._llm_queue.start(_job_name(script_id), work, quote)
+        if quote is not None and job.quote is not quote:
+            raise Refused("writing_busy")
         # Only whoever holds the lock of the queue gets here: it has given up what a dead process had under way.
         with self._ctx.store.write() as tx:
             if tx.scripts.get(script_id).state is not ScriptState.READY:

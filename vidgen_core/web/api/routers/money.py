@@ -19,10 +19,11 @@ from vidgen_core.services.schemas.money import (
     SpendPage,
     SpendResponse,
 )
+from vidgen_core.services.schemas.tasks import QuoteResponse
 from vidgen_core.web.api.common import DEFAULT, App, Catalogue, ProjectName, errors, project_of
 from vidgen_core.web.api.routers.tasks import again_of, options_of, requested_shots
 from vidgen_core.web.api.schemas.base import Name, RequestModel
-from vidgen_core.web.api.schemas.tasks import GenerateRequest, QuoteResponse
+from vidgen_core.web.api.schemas.tasks import GenerateRequest
 
 router = APIRouter(tags=["money"])
 

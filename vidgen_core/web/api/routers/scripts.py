@@ -10,17 +10,16 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.scripts import Author, PieceState, ScriptState
+from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.autopilot.progress import why_unfilmed
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.schemas.base import Cost, ResponseModel
 from vidgen_core.services.schemas.money import OrderedResponse
-from vidgen_core.services.schemas.scripts import ProposedRow
+from vidgen_core.services.schemas.scripts import BoardResponse, ScriptResponse
 from vidgen_core.services.scripts.cameras import CAMERAS
 from vidgen_core.services.scripts.prompts import VersionView, Wanted
-from vidgen_core.services.scripts.scripts import ScriptView
 from vidgen_core.web.api.common import DEFAULT, App, Catalogue, PathId, ProjectName, errors, project_for, project_of
 from vidgen_core.web.api.schemas.base import IdNumber, RequestModel, Word, numbers
 
@@ -45,43 +44,6 @@ class ResumeRequest(RequestModel):
 
     ask_lost: bool = False
     """Ask again where an answer was lost; it may have been paid for."""
-
-
-class ScriptResponse(ResponseModel):
-    """A script and how far it is."""
-
-    id: str
-    name: str
-    state: ScriptState
-    model: str
-    """Empty: split on this machine."""
-    busy: bool
-    pieces: int
-    done: int
-    lost: int
-    """Pieces whose answer was lost: a person decides about asking again."""
-    created_at: datetime
-
-    @classmethod
-    def of(cls, view: ScriptView) -> ScriptResponse:
-        script = view.script
-        return cls.filled(
-            script,
-            id=str(script.id),
-            busy=view.busy,
-            pieces=len(view.pieces),
-            done=view.done,
-            lost=view.count(PieceState.UNKNOWN),
-        )
-
-
-class BoardResponse(ResponseModel):
-    """The storyboard that would be stored."""
-
-    shots: list[ProposedRow]
-    lost_lines: list[int]
-    """Lines of which no proposal showed all; the splitter has made shots of the rest."""
-    invented: int
 
 
 class StoredResponse(ResponseModel):
@@ -197,9 +159,7 @@ def get_script(app: App, script_id: PathId) -> ScriptResponse:
 @router.get("/scripts/{script_id}/storyboard", responses=errors(404))
 def get_storyboard(app: App, script_id: PathId, t: Catalogue) -> BoardResponse:
     """The storyboard that would be stored, row by row with its verdict."""
-    board = app.scripts.board(script_id)
-    rows = [ProposedRow.of(row, lambda code, params: t.error("parameter", code, params)) for row in board.plan.shots]
-    return BoardResponse(shots=rows, lost_lines=list(board.lost), invented=board.invented)
+    return BoardResponse.of(app.scripts.board(script_id), t)
 
 
 @router.post("/scripts/{script_id}/resume", responses=errors(404, 409))

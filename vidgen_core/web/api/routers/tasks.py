@@ -26,7 +26,7 @@ from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.generation.validation import Generated
 from vidgen_core.services.schemas.base import Cost
 from vidgen_core.services.schemas.money import OrderedResponse
-from vidgen_core.services.schemas.tasks import TaskResponse
+from vidgen_core.services.schemas.tasks import RefusedShot, TaskResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
@@ -54,7 +54,6 @@ from vidgen_core.web.api.schemas.tasks import (
     PaidOutcomeResponse,
     PriceRequest,
     PriceResponse,
-    RefusedShot,
     RetryRequest,
     TaskPage,
 )

@@ -11,11 +11,10 @@ from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
-from vidgen_core.services.generation.quotes import Quoted
 from vidgen_core.services.generation.recovery import Outcome
-from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel, iso
+from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel
 from vidgen_core.services.schemas.money import OrderedResponse
-from vidgen_core.services.schemas.tasks import TaskResponse
+from vidgen_core.services.schemas.tasks import RefusedShot, TaskResponse
 from vidgen_core.web.api.schemas.base import Duration, Id, Ids, ModeName, Name, RequestModel, Takes, Word, Yes
 
 
@@ -24,14 +23,6 @@ class TaskPage(ResponseModel):
 
     total: int
     items: list[TaskResponse]
-
-
-class RefusedShot(ResponseModel):
-    """A shot for which nothing was queued."""
-
-    shot: str
-    code: str
-    message: str
 
 
 class UntilPassRequest(RequestModel):
@@ -95,36 +86,6 @@ class GenerateResponse(ResponseModel):
     """Shots that were left out because they have takes, or some under way."""
     ordered: OrderedResponse
     """Nothing with dry_run."""
-
-
-class QuoteResponse(ResponseModel):
-    """What an order would make and cost, and the token that orders it once."""
-
-    quote: str
-    expires_at: str
-    count: int
-    cost: Cost | None
-    """In the currency of the budget; None: unknown."""
-    worst: Cost | None
-    """The same when every automatic retry is needed and paid."""
-    refused: list[RefusedShot]
-    with_takes: int
-
-    @classmethod
-    def of(cls, quoted: Quoted, t: Text) -> QuoteResponse:
-        quote = quoted.quote
-        return cls(
-            quote=quoted.token,
-            expires_at=iso(quote.expires_at),
-            count=quote.tasks,
-            cost=Cost.of(quote.price, estimated=True),
-            worst=Cost.of(quote.worst, estimated=True),
-            refused=[
-                RefusedShot(shot=one.shot.number, code=one.code, message=t.error("parameter", one.code, one.params))
-                for one in quoted.refused
-            ],
-            with_takes=quoted.having,
-        )
 
 
 class IdsRequest(RequestModel):

@@ -420,7 +420,18 @@ async def test_without_a_least_rate_a_trickle_comes_to_its_end(http, part, monke
 
 
 @pytest.mark.parametrize(
-    ("name", "packed"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
+    ("name", "packed"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZIP", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", zlib.compress),
+        ("gzip, identity", gzip.compress),
+        ("gzip", bytes),
+        ("deflate", bytes),
+        ("utf-8", bytes),
+        ("none", bytes),
+    ],
 )
 async def test_a_packed_file_is_unpacked(http, part, name, packed) -> None:
     body = packed(CONTENT)

@@ -306,7 +306,7 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *
                 break
     except httpx.HTTPError as error:
         broke = error
-    data, headers = _unpacked(bytes(raw), encoding, most), dict(response.headers.items())
+    data, headers = Unpacker(encoding).unpack(bytes(raw), most + 1), dict(response.headers.items())
     if broke is None and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
         return replace(answer_of(response.status_code, headers, "", *secrets), file=data)
     answer = answer_of(response.status_code, headers, data.decode("utf-8", "replace"), *secrets)
@@ -315,13 +315,30 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *
     return answer
 
 
-def _unpacked(data: bytes, encoding: str, most: int) -> bytes:
-    """A body without gzip and deflate (RFC 9110, 8.4.1), as far as it goes; what is not packed as it is."""
-    ways = (31,) if data[:2] == b"\x1f\x8b" else (15, -15) if "deflate" in encoding.lower() else ()
-    for way in ways:
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(way).decompress(data, most + 1)
-    return data
+class Unpacker:
+    """Takes gzip and deflate (RFC 9110, 8.4.1) off a body, by what it is: labels are often wrong.
+
+    :param label: its ``Content-Encoding``
+    """
+
+    def __init__(self, label: str) -> None:
+        self._deflated = "deflate" in label.lower()
+        self._begun = False
+        self._way: zlib._Decompress | None = None
+
+    def unpack(self, piece: bytes, most: int = 0) -> bytes:
+        """The next bytes, at most so many; of what is not packed the same.
+
+        :raises zlib.error: it is damaged
+        """
+        if not self._begun:
+            self._begun = True
+            for way in (31,) if piece[:2] == b"\x1f\x8b" else (15, -15) if self._deflated else ():
+                self._way = zlib.decompressobj(way)
+                with contextlib.suppress(zlib.error):
+                    return self._way.decompress(piece, most)
+                self._way = None
+        return piece if self._way is None else self._way.decompress(piece, most)
 
 
 #: Types of bodies that are no text for anybody.

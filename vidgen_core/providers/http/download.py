@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import time
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.addresses import AddressRefused, Rules
-from vidgen_core.providers.http.client import Http, Verb, asked_to_wait, local_error
+from vidgen_core.providers.http.client import Http, Unpacker, Verb, asked_to_wait, local_error
 from vidgen_core.providers.http.redact import redact
 
 REDIRECTS: Final = 5
@@ -202,20 +203,12 @@ async def _open(
         try:
             async with http.stream(Verb.DOWNLOAD, method, url, key=key, headers=headers, rules=rules) as response:
                 if not response.has_redirect_location:
-                    _name_encodings(response)
                     yield response
                     return
                 url = _joined(url, response.headers["location"])
         except AddressRefused as error:
             raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="private", host=error.host) from None
     raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="redirects", host=_host(url))
-
-
-def _name_encodings(response: httpx.Response) -> None:
-    """Call old names of encodings by those that the client undoes (RFC 9110, 8.4.1.3)."""
-    named = response.headers.get("content-encoding", "").lower()
-    if "x-gzip" in named:
-        response.headers["content-encoding"] = named.replace("x-gzip", "gzip")
 
 
 def _joined(url: str, location: str) -> str:
@@ -357,7 +350,8 @@ async def _in_time(response: httpx.Response, least: int) -> AsyncIterator[bytes]
     :raises RemoteError: ``download_slow`` (kind network)
     """
     # Pieces as they come (64 KiB): gathering larger ones costs memory with every download.
-    pieces = response.aiter_bytes() if _encoded(response) else response.aiter_raw()
+    pieces, packed = response.aiter_raw(), _encoded(response)
+    unpacker = Unpacker(response.headers.get("content-encoding", ""))
     began, came = time.monotonic(), 0
     while True:
         # A read that was broken off cannot be gone on with: it is broken off only when the rate is too low for good.
@@ -371,7 +365,10 @@ async def _in_time(response: httpx.Response, least: int) -> AsyncIterator[bytes]
             raise _slow(response, came, time.monotonic() - began, least) from None
         if piece is None:
             return
-        yield piece
+        try:
+            yield unpacker.unpack(piece) if packed else piece
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
         came += len(piece)
         elapsed = time.monotonic() - began
         if elapsed >= RATE_WINDOW:

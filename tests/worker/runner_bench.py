@@ -58,16 +58,15 @@ class Bench:
             store.close()
 
     def queue(self, count: int = 1, **changes: Any) -> list[Task]:
-        params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P")
-        new = NewTask(
-            project_id=self.project.id,
-            shot_id=self.shot.id,
-            provider=ProviderId("yunwu"),
-            model="scripted",
-            params=params,
-            cost=Money(amount="0.4", currency="CNY"),
-            **changes,
-        )
+        known: dict[str, Any] = {
+            "project_id": self.project.id,
+            "shot_id": self.shot.id,
+            "provider": ProviderId("yunwu"),
+            "model": "scripted",
+            "params": GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P"),
+            "cost": Money(amount="0.4", currency="CNY"),
+        }
+        new = NewTask(**known | changes)
         with self.store.write() as tx:
             return tx.tasks.add([new] * count)
 

@@ -12,7 +12,8 @@ from runner_bench import Bench
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.shots import ShotReference
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Found
 from vidgen_core.services.schemas.tasks import TaskError
@@ -263,6 +264,33 @@ def test_a_picture_that_cannot_be_read_fails_its_task_only(bench: Bench) -> None
 
     assert ended == {COMPLETED, FAILED}
     assert len(bench.provider.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "code"),
+    [
+        ({"image": "aa/first.png"}, "first_frame_gone"),
+        ({"last_frame": "aa/last.png"}, "last_frame_gone"),
+        ({"references": (ShotReference(image="aa/face.png"),)}, "reference_gone"),
+    ],
+    ids=["first", "last", "reference"],
+)
+def test_a_picture_that_has_vanished_is_said_by_what_it_is_and_nothing_is_sent(
+    bench: Bench, gone: dict[str, Any], code: str
+) -> None:
+    params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P", **gone)
+    if "image" in gone:
+        bench.provider.prepares = [FileError("image_missing", path=str(bench.locations.images / gone["image"]))]
+    [task] = bench.queue(1, params=params)
+    bench.start()
+
+    failure = bench.wait(task, FAILED).failure
+
+    assert failure is not None
+    assert (failure.code, failure.params, failure.charged) == (code, {}, ChargeStatus.NONE)
+    for lang in ("zh", "en"):
+        assert str(bench.locations.home) not in get_text(lang, strict=True).failure(failure)
+    assert bench.provider.sent == []
 
 
 def test_the_cap_is_never_exceeded_and_a_free_slot_is_filled(bench: Bench) -> None:

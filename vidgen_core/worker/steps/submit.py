@@ -124,7 +124,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
         with ctx.telemetry.request("prepare", active.task, active.attempt):
             prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
-        return await _refused(active, ctx, error)
+        return await _refused(active, ctx, _named(error, order))
     prepared = prepared.model_copy(update={"sent": prepared.sent | {"material": _material(order)}})
     if key is not None:
         pool = ctx.keys[active.task.provider]
@@ -154,6 +154,16 @@ def _check_files(order: Order, ctx: Context) -> None:
     for path in (order.last_frame, *(picture.path for picture in order.references)):
         if path is not None and not path.is_file():
             raise FileError("image_missing", path=str(path))
+
+
+def _named(error: Exception, order: Order) -> Exception:
+    """A picture that is gone, by what it is of its shot; any other error as it is."""
+    if not isinstance(error, FileError) or error.code != "image_missing":
+        return error
+    places = {order.image: "first_frame_gone", order.last_frame: "last_frame_gone"}
+    places |= dict.fromkeys((picture.path for picture in order.references), "reference_gone")
+    code = {str(path): code for path, code in places.items()}.get(str(error.params.get("path")))
+    return FileError(code) if code else error
 
 
 def _material(order: Order) -> dict[str, Any]:

@@ -78,7 +78,7 @@ async def test_an_id_is_found_wherever_it_stands_and_kept_as_it_is(yunwu, world,
         ([], "answer_unreadable", Delivery.UNKNOWN),
         ("", "answer_unreadable", Delivery.UNKNOWN),
         ("<html>ok</html>", "answer_unreadable", Delivery.UNKNOWN),
-        ('{"id": "grok:1", "sta', "answer_unreadable", Delivery.UNKNOWN),
+        ('{"id": "grok:1', "answer_unreadable", Delivery.UNKNOWN),
     ],
 )
 async def test_an_answer_without_an_id_is_a_refusal_only_when_it_says_so(yunwu, world, body, code, delivery) -> None:

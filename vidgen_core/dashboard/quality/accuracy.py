@@ -43,8 +43,8 @@ def _check(t: Text, one: CheckAccuracy) -> None:
     if one.limit is not None and one.better is not None and may(Role.OWNER):
         label = t("accuracy.move", old=f"{one.limit:g}", new=f"{one.better:g}")
         help_ = t.n("accuracy.caught", one.caught) if one.caught else None
-        act = {"on_click": _move, "args": (one.code, one.better)}
-        st.button(label, key=f"move_{one.code}", icon=":material/tune:", help=help_, **act)
+        args = (one.code, one.better)
+        st.button(label, key=f"move_{one.code}", icon=":material/tune:", help=help_, on_click=_move, args=args)
 
 
 @handle_errors

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
+from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, type_coerce, update
 
 from vidgen_core.db.prepared import Prepared
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
@@ -64,6 +64,20 @@ _UNRESOLVED = Prepared(
         tasks.c.status == TaskStatus.FAILED,
         tasks.c.deleted_at.is_(None),
     )
+)
+_LEFT = Prepared(
+    select(attempts)
+    .join(tasks, tasks.c.id == attempts.c.task_id)
+    .where(
+        attempts.c.provider == bindparam("the_provider"),
+        text(_OPEN),
+        attempts.c.remote_id.is_not(None),
+        or_(
+            tasks.c.attempt_id.is_distinct_from(attempts.c.id),
+            tasks.c.status.not_in((TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)),
+        ),
+    )
+    .order_by(attempts.c.id)
 )
 _UPDATE = Prepared(update(attempts).where(attempts.c.id == bindparam("the_attempt")))
 
@@ -177,6 +191,10 @@ class AttemptRepository(Repository):
         """Attempts that may have been sent and whose end is not known, oldest first."""
         query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
         return [_attempt(row) for row in self.tx.execute(query)]
+
+    def left(self, provider: ProviderId) -> list[Attempt]:
+        """Accepted attempts that may still be delivered and with which no task is under way, oldest first."""
+        return [_attempt(row) for row in self.tx.execute(_LEFT, {"the_provider": provider})]
 
     def unresolved(self, provider: ProviderId, since: datetime) -> int:
         """Number of attempts since then whose answer was lost and whose task failed: their jobs may be running."""

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Executable,
     Row,
@@ -71,6 +72,17 @@ class NewTake:
     stands_in: bool = False
 
 
+#: More than there can be: PostgreSQL knows no limit below nothing.
+_ALL: Final = 2**62
+
+
+class Twin(NamedTuple):
+    """A take with the same video as another one."""
+
+    id: int
+    warnings: tuple[str, ...]
+
+
 _EDITABLE = frozenset({
     "folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "content", "warnings", "trim_in",
     "trim_out", "frame",
@@ -100,12 +112,17 @@ def _add() -> Executable:
 # Frequent statements are compiled once.
 _ADD: Final = Prepared(_add())
 _GET: Final = Prepared(_SHOWN.where(takes.c.id == bindparam("the_take")))
-_TWINS: Final = _SHOWN.where(
-    or_(takes.c.sha256 == bindparam("sha"), takes.c.content == bindparam("the_content")),
-    takes.c.task_id != bindparam("the_task"),
-    tasks.c.deleted_at.is_(None),
-).order_by(takes.c.id)
-_FIRST_TWINS: Final = Prepared(_TWINS.limit(20))
+_TWINS: Final = Prepared(
+    select(takes.c.id, takes.c.warnings, takes.c.prompt)
+    .select_from(_SOURCE)
+    .where(
+        or_(takes.c.sha256 == bindparam("sha"), takes.c.content == bindparam("the_content")),
+        takes.c.task_id != bindparam("the_task"),
+        tasks.c.deleted_at.is_(None),
+    )
+    .order_by(takes.c.id)
+    .limit(bindparam("most", type_=BigInteger))
+)
 _OF_SHOTS = Prepared(_those(among(takes.c.shot_id, bindparam("ids"))))
 
 
@@ -145,16 +162,16 @@ class TakeRepository(Repository):
         row = self.tx.execute(_SHOWN.where(takes.c.task_id == task_id)).one_or_none()
         return None if row is None else _take(row)
 
-    def twins(self, new: NewTake) -> list[Take]:
+    def twins(self, new: NewTake) -> list[Twin]:
         """Takes of other tasks with the same bytes, or the same video in another file, the oldest first, at most 20.
 
         Who comes later is marked when it comes, so that the first ones tell whether there are any.
         The local renderer makes the same video from the same prompt, so those are not reported.
         """
-        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id}
-        if not new.provider.is_free:
-            return [_take(row) for row in self.tx.execute(_FIRST_TWINS, like)]
-        return [take for row in self.tx.execute(_TWINS, like) if (take := _take(row)).prompt != new.prompt]
+        free = new.provider.is_free
+        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id, "most": _ALL if free else 20}
+        found = self.tx.execute(_TWINS, like)
+        return [Twin(row.id, tuple(row.warnings or ())) for row in found if not free or row.prompt != new.prompt]
 
     def unchecked(self, limit: int | None) -> list[Take]:
         """Takes without a verdict, the oldest first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import re
 import time
@@ -219,6 +220,7 @@ def _joined(url: str, location: str) -> str:
         return location
 
 
+@functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL | None:
     """The address as the client reads it; None for what is none."""
     try:

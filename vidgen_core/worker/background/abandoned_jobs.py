@@ -79,11 +79,7 @@ class AbandonedJobs:
     def _abandoned(self, tx: Tx) -> list[tuple[Task, Attempt]]:
         since, found = self.ctx.clock() - FOR, []
         for mode in self.ctx.providers:
-            accepted = [
-                attempt
-                for attempt in tx.attempts.open(mode)
-                if attempt.remote_id is not None and (_last(attempt) or since) >= since
-            ]
+            accepted = [attempt for attempt in tx.attempts.left(mode) if (_last(attempt) or since) >= since]
             if not accepted or self.ctx.providers[mode].repeatable_submit:
                 continue
             tasks = {task.id: task for task in tx.tasks.with_deleted({attempt.task_id for attempt in accepted})}

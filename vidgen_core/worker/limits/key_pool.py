@@ -217,6 +217,7 @@ class KeyPool:
         self._in_flight: Counter[str] = Counter()
         self._last_used: dict[str, datetime] = {}
         self._not_before: dict[str, datetime] = {}
+        self._keys: tuple[KeySettings, ...] = ()
         self._seen: dict[str, Key] = {}
 
     def follow(self, kept: Mapping[str, KeyState]) -> None:
@@ -354,8 +355,9 @@ class KeyPool:
 
     def _configured(self) -> tuple[KeySettings, ...]:
         keys = self._settings().providers.of(self._mode).keys
-        for key in keys:
-            self._seen[key.fingerprint] = Key.of(key)
+        if keys is not self._keys:
+            self._keys = keys
+            self._seen.update((key.fingerprint, Key.of(key)) for key in keys)
         return keys
 
     def _health(self, key: KeySettings, now: datetime) -> Health:

@@ -45,6 +45,9 @@ class KeptTogether(LoadScopeScheduling):
         path = nodeid.partition("::")[0]
         if "postgres" in nodeid or "test_shared_database" in path:
             return "postgres"
+        if "test_many_workers" in path:
+            # Each of them starts three processes.
+            return f"many workers, {sum(nodeid.encode()) % 2}"
         if "browser/" not in path:
             return nodeid
         return "browser" if "not extended" in self.config.option.markexpr else path

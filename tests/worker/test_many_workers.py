@@ -34,12 +34,12 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 
 pytest.importorskip("pgqueuer", reason="needs the engine of the extra `scale`")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 T = TypeVar("T")
 UNKNOWN = ErrorKind.SUBMIT_UNKNOWN
 YUNWU = ProviderId("yunwu")
-PATIENCE = 120.0
+PATIENCE = 300.0
 SHOTS = 24
 CAP = 6
 TAKEOVER = 3

@@ -278,7 +278,7 @@ def test_a_watched_folder_shows_what_it_does_and_can_be_left(screen: Screen, tmp
     screen.at.text_input(key="add_folder").set_value(str(tmp_path / "inbox")).run()
     screen.press("add_watch_start")
     assert screen.app.watched_folders.get(screen.project.id) is not None
-    assert "Waiting for the runner" in screen.words()
+    assert "Waiting for the worker" in screen.words()
 
     screen.press("add_watch_stop")
 

@@ -104,7 +104,7 @@ def test_the_screen_speaks_chinese(screen: Screen) -> None:
     screen.at.context = {"locale": "zh-CN"}
     finish(screen, screen.add_tasks()[0], chosen=True)
     screen.open("analytics")
-    assert metrics(screen)["每条选用的成本"] == "¥0.40"
+    assert metrics(screen)["每条选定的成本"] == "¥0.40"
 
 
 def test_the_audit_shows_every_paid_request_and_verifies_the_ledger(screen: Screen) -> None:

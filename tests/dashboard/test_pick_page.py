@@ -40,7 +40,7 @@ def described(screen: Screen) -> dict[str, Any]:
 def test_without_takes_the_screen_says_what_to_do(screen: Screen) -> None:
     screen.open("pick")
 
-    assert "Nothing to pick from yet" in screen.words()
+    assert "Nothing to review yet" in screen.words()
     assert screen.at.button(key="pick_to_shots").label == "Go to the shots"
 
 

@@ -159,5 +159,5 @@ def test_the_list_has_one_number_a_line_in_both_languages(app: Vidgen, make: Mak
         app.reports.csv(figures, get_text(lang, strict=True)).decode("utf-8-sig") for lang in ("en", "zh")
     )
     assert "Whole period,,Cost per chosen take,0.4,CNY" in english
-    assert "整段时间,,每条选用的成本,0.4,CNY" in chinese
+    assert "整段时间,,每条选定的成本,0.4,CNY" in chinese
     assert "Keys,Yunwu API · main ••x4KR,Attempts,1," in english

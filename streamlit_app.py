@@ -11,12 +11,14 @@ import streamlit as st
 if __name__ != "__main__":
     from streamlit.runtime.pages_manager import PagesManager
 
+    from vidgen_core.dashboard.shell import session_lookup
     from vidgen_core.dashboard.shell.shell import tell_of
     from vidgen_core.web import serve
 
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
     # process comes by a deep link; the navigation is built in code here.
     PagesManager.uses_pages_directory = False
+    session_lookup.install()
     serving = serve(st.get_option("server.address"), st.get_option("server.baseUrlPath"))
     app = st.App(
         __file__,

@@ -9,8 +9,12 @@ from vidgen_core.dashboard.shots import cards, list_tools, table
 visit = current_visit()
 wanted = list_tools.show(visit)
 per_page = table.PER_TABLE if list_tools.view() == "table" else list_tools.PER_PAGE
-offset = ((st.session_state.get("page") or 1) - 1) * per_page
+offset = (list_tools.page_number() - 1) * per_page
 page = visit.app.shots.page(visit.project.id, wanted, per_page, offset, list_tools.sort())
+if page.total and not page.items:
+    # The list has become shorter than what the address asks for.
+    list_tools.to_first_page()
+    st.rerun()
 batches.work_on()
 list_tools.watch_list(wanted, page.total)
 list_tools.show_found(visit, wanted, page.total)

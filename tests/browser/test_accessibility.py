@@ -36,17 +36,51 @@ def worked_on(studio: Studio) -> Project:
     return project
 
 
+#: What still moves or fades for longer than one frame, in and below the components' own roots.
+MOVING = """() => {
+  const all = (at) => [...at.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])])
+  const long = (times) => times.split(",").some((time) => parseFloat(time) * (time.includes("ms") ? 1 : 1000) > 17)
+  return all(document.body).filter((one) => one.checkVisibility()).filter((one) => {
+    const style = getComputedStyle(one)
+    return long(style.transitionDuration) || (style.animationName !== "none" && long(style.animationDuration))
+  }).map((one) => `${one.tagName}.${one.className}`)
+}"""
+
+
 @pytest.mark.extended
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_breaks_a_rule(studio: Studio, visitor: Visitors, worked_on: Project, scheme: str) -> None:
-    page = visitor(scheme=scheme)
+def test_who_asks_for_less_motion_and_more_contrast_gets_it(
+    studio: Studio, visitor: Visitors, worked_on: Project
+) -> None:
+    page = visitor()
+    page.emulate_media(reduced_motion="reduce", contrast="more")
+    try:
+        for name in ("", "pick", "storyboard"):
+            go(page, studio.at(worked_on, name))
+            expect(page.locator(".st-key-header_line .pause")).to_be_visible()
+            assert page.evaluate(MOVING) == []
+        page.locator(".st-key-header_line .pause").evaluate("button => button.blur()")
+        edge = "button => [getComputedStyle(button).borderTopColor, getComputedStyle(button).color]"
+        border, text = page.locator(".st-key-header_line .pause").evaluate(edge)
+        assert border == text
+    finally:
+        page.emulate_media(reduced_motion="null", contrast="null")
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize(
+    ("scheme", "locale", "width"), [("light", "en-US", 1440), ("dark", "zh-CN", 1440), ("light", "zh-CN", 390)]
+)
+def test_no_page_breaks_a_rule(
+    studio: Studio, visitor: Visitors, worked_on: Project, scheme: str, locale: str, width: int
+) -> None:
+    page = visitor(scheme=scheme, locale=locale, width=width)
     first = studio.vidgen.shots.ids(worked_on.id)[0]
     go(page, studio.at(worked_on))
-    expect(card(page, first).get_by_role("button", name="Play")).to_have_count(2)
+    expect(card(page, first).locator(".play")).to_have_count(2)
     found = {}
     for name in PAGES:
         go(page, studio.at(worked_on, name))
-        expect(page.locator(".st-key-header_line").get_by_role("button", name="Stop")).to_be_visible()
+        expect(page.locator(".st-key-header_line .pause")).to_be_visible()
         settled(page)
         if broken := violations(page):
             found[name or "shots"] = broken

@@ -83,8 +83,10 @@ def test_two_visitors_speak_their_own_language(studio: Studio, visitor: Visitors
     english, chinese = go(visitor(), studio.at(project)), go(visitor(locale="zh-CN"), studio.at(project))
     expect(card(english, shot).get_by_role("button", name="Generate 3")).to_be_visible()
     expect(card(chinese, shot).get_by_role("button", name="生成 3 条")).to_be_visible()
+    assert [page.evaluate("document.documentElement.lang") for page in (english, chinese)] == ["en", "zh-CN"]
     english.get_by_role("radio", name="中文").click()
     expect(card(english, shot).get_by_role("button", name="生成 3 条")).to_be_visible()
+    expect(english.locator("html")).to_have_attribute("lang", "zh-CN")
     chinese.get_by_role("radio", name="English").click()
     expect(card(chinese, shot).get_by_role("button", name="Generate 3")).to_be_visible()
     expect(card(english, shot).get_by_role("button", name="生成 3 条")).to_be_visible()
@@ -101,6 +103,43 @@ def test_a_new_project_is_made_in_the_sidebar_and_the_address_names_it(studio: S
     until(page, lambda: studio.vidgen.projects.find("雨夜 ep02") is not None, "the project")
     expect(page.get_by_test_id("stSidebar").get_by_label("Project", exact=True)).to_have_value("雨夜 ep02")
     expect(page.get_by_text("No shots yet")).to_be_visible()
+
+
+def test_a_project_is_renamed_copied_archived_and_deleted_with_its_files(studio: Studio, page: Page) -> None:
+    vidgen, project = studio.vidgen, studio.project("to tidy up", 1)
+    [shot] = vidgen.shots.ids(project.id)
+    vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
+    until(page, lambda: bool(vidgen.takes.takes_of(shot)), "a take")
+    [take] = vidgen.takes.takes_of(shot)
+    go(page, studio.at(project))
+    chosen = page.get_by_test_id("stSidebar").get_by_label("Project", exact=True)
+    dialog = page.get_by_role("dialog")
+
+    def act(verb: str) -> None:
+        page.get_by_role("button", name="New project").click()
+        page.locator(f".st-key-project_{verb} button").click()
+
+    act("rename")
+    dialog.get_by_label("Project name").fill("tidied up")
+    dialog.get_by_role("button", name="Rename").click()
+    expect(chosen).to_have_value("tidied up")
+    act("copy")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(chosen).to_have_value("tidied up copy")
+    copy = vidgen.projects.find("tidied up copy")
+    assert copy is not None
+    assert [vidgen.shots.get(one).prompt for one in vidgen.shots.ids(copy.id)] == [vidgen.shots.get(shot).prompt]
+    act("archive")
+    until(page, lambda: vidgen.projects.get(copy.id).archived, "the archived project")
+    expect(chosen).not_to_have_value("tidied up copy")
+    go(page, f"{studio.url}/?project=tidied+up")
+    act("delete")
+    expect(dialog).to_contain_text("1 shot and 1 take go.")
+    dialog.get_by_text("Delete the video files, too: frees").click()
+    dialog.get_by_role("button", name="Delete").click()
+    until(page, lambda: vidgen.projects.find("tidied up") is None, "the project to go")
+    expect(dialog).to_be_hidden()
+    assert not vidgen.takes.file(take).exists()
 
 
 def test_pausing_holds_the_queue_and_resuming_lets_it_go(studio: Studio, page: Page) -> None:

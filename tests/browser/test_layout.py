@@ -15,7 +15,7 @@ WATCH_SHIFTS = """() => {
   window.shifts = []
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value)
-  }).observe({ type: "layout-shift" })
+  }).observe({ type: "layout-shift", buffered: true })
 }"""
 
 #: Streamlit's sign of a running script, which comes when one takes long: with a button that stops it.
@@ -72,12 +72,26 @@ def test_content_begins_high_on_the_page(studio: Studio, visitor: Visitors, widt
     assert all(button.evaluate(IS_ON_TOP) for button in buttons)
 
 
+@pytest.mark.parametrize(("width", "high"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("name", ["", "tasks", "pick"])
+def test_a_page_that_opens_stays_where_it_is(
+    studio: Studio, visitor: Visitors, name: str, width: int, high: int
+) -> None:
+    project = studio.project("opened", 3)
+    page = visitor(width=width, height=high)
+    page.add_init_script(f"({WATCH_SHIFTS})()")
+    go(page, studio.at(project, name))
+    expect(page.locator(".st-key-header_line .pause")).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    assert sum(page.evaluate("() => window.shifts")) <= 0.02
+
+
 def test_a_whole_run_moves_nothing(studio: Studio, page: Page) -> None:
     project = studio.project("a run", 4)
     shots = studio.vidgen.shots.ids(project.id)
     drawn(go(page, studio.at(project)), 4)
     places = [top(card(page, shot)) for shot in shots]
-    page.evaluate(WATCH_SHIFTS)
+    page.evaluate(WATCH_SHIFTS.replace("true", "false"))
     for shot in shots[:2]:
         card(page, shot).get_by_role("button", name="Generate 3").click()
     expect(page.locator(".st-key-header_line").get_by_role("button", name="Done 6")).to_be_visible()

@@ -100,7 +100,9 @@ def test_keys_choose_reject_undo_and_go_on(studio: Studio, project: Project, sho
     assert len(studio.vidgen.shots.ids(project.id, ShotFilter(state="chosen"))) == 3
 
 
-def test_sixty_shots_are_reviewed_by_sixty_keys(studio: Studio, page: Page) -> None:
+@pytest.mark.parametrize("by", ["key", "finger"])
+def test_sixty_shots_are_reviewed_by_sixty_keys_or_touches(studio: Studio, visitor: Visitors, by: str) -> None:
+    page = visitor() if by == "key" else visitor(width=390, height=844, touch=True)
     film = studio.project("sixty", 1)
     [pattern] = studio.vidgen.shots.ids(film.id)
     studio.vidgen.tasks.generate(film.id, [pattern], GenerateOptions(takes=1))
@@ -109,7 +111,10 @@ def test_sixty_shots_are_reviewed_by_sixty_keys(studio: Studio, page: Page) -> N
     go(page, studio.at(film, "pick"))
     expect(page.get_by_text("0/60")).to_be_visible()
     for _ in range(60):
-        page.keyboard.press("1")
+        if by == "key":
+            page.keyboard.press("1")
+        else:
+            page.get_by_role("button", name="★ Choose").tap()
     expect(page.get_by_text("Every shot has its take.")).to_be_visible()
     until(page, lambda: len(studio.vidgen.takes.chosen(film.id)) == 60, "sixty choices")
     expect(page.get_by_text("60/60")).to_be_visible()
@@ -142,6 +147,8 @@ def test_whole_takes_buttons_and_strip_are_in_the_window(
     page = go(visitor(width=width, height=height), studio.at(project, "pick"))
     expect(page.locator("video")).to_have_count(3)
     room = page.locator(".st-key-review")
+    if width >= 1440:
+        assert room.locator(".bar").evaluate("bar => bar.scrollWidth <= bar.clientWidth")
     for part in (".frame", ".choose", ".strip", ".bar"):
         box = room.locator(part).first.bounding_box()
         assert box is not None

@@ -132,14 +132,14 @@ def test_twenty_cards_stand_on_a_page_and_the_rest_on_the_next(screen: Screen) -
     shots = add(screen, *(f"shot {number}" for number in range(25)))
     screen.run()
     assert drawn(screen) == [shot.id for shot in shots[:20]]
-    screen.choose("page", 2)
+    screen.choose("page_0", 2)
     assert drawn(screen) == [shot.id for shot in shots[20:]]
 
 
 def test_a_new_filter_begins_at_the_first_page(screen: Screen) -> None:
     shots = add(screen, *(f"shot {number}" for number in range(25)))
     screen.run()
-    screen.choose("page", 2)
+    screen.choose("page_0", 2)
     screen.choose("state", "without_takes")
     assert drawn(screen) == [shot.id for shot in shots[:20]]
 
@@ -321,9 +321,9 @@ def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -
     shots = add(screen, *(f"shot {number}" for number in range(22)))
     screen.run()
     tick(screen, shots[0].id)
-    screen.choose("page", 2)
+    screen.choose("page_0", 2)
     tick(screen, shots[21].id)
-    screen.choose("page", 1)
+    screen.choose("page_0", 1)
     assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
     assert "2 shots selected" in screen.words()
     screen.press("tick_all")

@@ -67,7 +67,8 @@ def delete_project(
     size = session.text.bytes(gone.bytes)
     if not yes:
         question = "cli.ask_delete_project_files" if files else "cli.ask_delete_project"
-        session.confirm(question, name=session.where.name, shots=gone.shots, takes=gone.takes, size=size)
+        shots, takes = session.text.n("common.shots", gone.shots), session.text.n("common.takes", gone.takes)
+        session.confirm(question, name=session.where.name, shots=shots, takes=takes, size=size)
     session.app.projects.delete(session.where.id, files=files)
     session.answer({"deleted": session.where.name, "bytes": gone.bytes if files else 0})
     session.say("cli.project_deleted", name=session.where.name)

@@ -11,6 +11,16 @@ export function set(node, name, value) {
   if (node[name] !== value) node[name] = value
 }
 
+// A video that is taken away lets its connection go.
+export function unload(video) {
+  video.pause()
+  video.removeAttribute("src")
+  video.load()
+}
+
+// What a reviewer said of a take.
+export const signs = ({ vote, favourite }) => `${vote > 0 ? "👍" : vote < 0 ? "👎" : ""}${favourite ? "★" : ""}`
+
 // What Streamlit calls of a component: an object of the class for each place, told of every change and closed with the place.
 export function mounted(Part) {
   const parts = new WeakMap()
@@ -134,7 +144,7 @@ export class Seams {
     shut.onclick = () => this.dialog.close()
     this.dialog.append(...this.videos, shut)
     this.dialog.onclose = () => {
-      for (const video of this.videos) { video.pause(); video.removeAttribute("src"); video.load() }
+      this.videos.forEach(unload)
       this.dialog.remove()
     }
     this.root = root

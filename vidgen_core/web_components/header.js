@@ -59,6 +59,7 @@ class Bar {
       const path = new URL(".", document.baseURI).pathname
       document.cookie = `vidgen_looks=${data.looks}; path=${path}; max-age=31536000; samesite=lax`
     }
+    document.documentElement.lang = data.lang
     const w = data.words
     set(this.project, "textContent", data.project)
     this.drawModes()

@@ -1,6 +1,6 @@
 // The review room: the takes of one shot side by side, whole and in step, chosen by keys. It knows the shots around, so that the
 // next one stands there at once; what was done is sent along until the server has taken it over.
-import { Channel, Seams, isTyping, make, name, set } from "./common.js"
+import { Channel, Seams, isTyping, make, name, set, signs, unload } from "./common.js"
 
 // One on the page. It outlives a moment without a place, in which Streamlit puts the component elsewhere: keys that are pressed
 // then count as well.
@@ -438,8 +438,7 @@ class Room {
     const wanted = new Set(this.shot.takes.map((take) => take.id))
     for (const [id, card] of this.cards) {
       if (wanted.has(id)) continue
-      card.video.removeAttribute("src")
-      card.video.load()
+      unload(card.video)
       card.node.remove()
       this.cards.delete(id)
     }
@@ -496,7 +495,6 @@ class Room {
     const told = JSON.stringify([take.votes, take.comments])
     if (card.told === told) return
     card.told = told
-    const signs = ({ vote, favourite }) => `${vote > 0 ? "👍" : vote < 0 ? "👎" : ""}${favourite ? "★" : ""}`
     card.said.hidden = !take.votes.length && !take.comments.length
     card.said.replaceChildren(
       ...take.votes.map((one) => make("span", "", `${one.name} ${signs(one)}`)),
@@ -524,6 +522,12 @@ class Room {
     for (const [node, label, tip] of labels) {
       set(node, "textContent", label)
       set(node, "title", tip)
+    }
+    // Where the bar is narrow, these show their sign alone.
+    for (const node of [this.reword, this.undoButton, this.wipe, this.full, this.seam]) {
+      const [sign, ...words] = node.textContent.split(" ")
+      node.replaceChildren(sign, make("span", "word", ` ${words.join(" ")}`))
+      node.setAttribute("aria-label", words.join(" "))
     }
     if (shot.live) set(this.more, "textContent", `⏳ ${w.coming.replace("{n}", shot.live)} · ＋`)
     this.back.disabled = place <= 0
@@ -591,11 +595,7 @@ class Room {
     document.removeEventListener("keydown", this.onKey)
     clearInterval(this.ticker)
     this.channel.close()
-    for (const { video } of this.cards.values()) {
-      video.pause()
-      video.removeAttribute("src")
-      video.load()
-    }
+    for (const { video } of this.cards.values()) unload(video)
     this.root.remove()
   }
 }

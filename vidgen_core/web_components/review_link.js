@@ -1,5 +1,5 @@
 // The page of a review link: one shot at a time, its takes side by side under a finger, with votes and comments of everybody.
-import { make, name, set } from "./common.js"
+import { make, name, set, signs, unload } from "./common.js"
 
 const root = document.getElementById("review")
 const { base } = root.dataset
@@ -164,8 +164,7 @@ function draw() {
   const wanted = shot ? shot.takes : []
   for (const [id, card] of cards) {
     if (wanted.some((take) => take.id === id)) continue
-    card.video.removeAttribute("src")
-    card.video.load()
+    unload(card.video)
     card.node.remove()
     cards.delete(id)
   }
@@ -228,8 +227,7 @@ function paint(card, shot, take) {
   }
   card.others.replaceChildren(...take.votes.map((one) => {
     const who = one.mine ? words.you : one.name
-    const signs = `${one.vote > 0 ? "👍" : one.vote < 0 ? "👎" : ""}${one.favourite ? "★" : ""}`
-    return make("span", "", `${who} ${signs}`)
+    return make("span", "", `${who} ${signs(one)}`)
   }))
   card.others.hidden = !take.votes.length
   card.said.replaceChildren(...take.comments.map((one) => {

@@ -1,7 +1,7 @@
 // The takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is told what
 // stands in all of them and carries back what is done there.
 // An act shows at once.
-import { Channel, make, name, openMenu, set } from "./common.js"
+import { Channel, make, name, openMenu, set, unload } from "./common.js"
 
 const places = new Map()
 const channel = new Channel()
@@ -205,7 +205,7 @@ class Slot {
     this.play.onclick = () => (playing === this ? this.stop() : this.start())
     this.star.onclick = () => this.choose()
     this.row.append(this.play, this.star, this.get)
-    this.warnings = make("div")
+    this.warnings = make("div", "warnings")
     this.body.append(this.frame, this.row, this.warnings)
   }
 
@@ -224,7 +224,7 @@ class Slot {
     const told = data.warnings.join("\n")
     if (this.told !== told) {
       this.told = told
-      this.warnings.replaceChildren(...data.warnings.map((warning) => make("p", "facts", `⚠ ${warning}`)))
+      this.warnings.replaceChildren(...data.warnings.map((warning) => Object.assign(make("p", "facts", `⚠ ${warning}`), { title: warning })))
     }
     if (!data.video) this.stop()
   }
@@ -255,9 +255,7 @@ class Slot {
   stop() {
     if (playing !== this) return
     playing = undefined
-    this.video.pause()
-    this.video.removeAttribute("src")
-    this.video.load()
+    unload(this.video)
     this.video.remove()
     this.drawPlay()
   }

@@ -85,6 +85,14 @@ def price(t: Text, estimate: Estimate) -> str:
     return t.money(estimate.money, estimated=True)
 
 
+def price_of_one(t: Text, estimate: Estimate) -> str:
+    """The same for one of the takes of a shot, which cost the same each."""
+    if estimate.money is None or not estimate.tasks:
+        return price(t, estimate)
+    one = estimate.money.model_copy(update={"amount": estimate.money.amount / estimate.tasks})
+    return price(t, estimate.model_copy(update={"money": one}))
+
+
 def amount(t: Text, money: Money | None) -> str:
     """The same for one amount; None: it is not known."""
     if money is None:

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import mode_label, status_label, verdict_label
-from vidgen_core.dashboard.session import Visit, session_value
+from vidgen_core.dashboard.session import Visit, current_visit, session_value, show_told
+from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter, TaskSort
@@ -31,6 +32,11 @@ _EMPTY: Final[dict[str, Any]] = {
     "up": False,
     "p": 1,
 }
+#: Fragments: the table that the filter is of, and the states with their counts.
+TABLE: Final = "tasks_table"
+_STATES: Final = "tasks_states"
+#: How many pagers there were before the one that is drawn.
+_PAGERS: Final = "_tasks_pagers"
 _WRITTEN: Final = "_tasks_addresses"
 #: So many of our own addresses are known again.
 _REMEMBERED: Final = 20
@@ -72,7 +78,6 @@ def show(visit: Visit) -> Query:
         with st.popover(_filters_label(t), icon=":material/filter_list:", key="tasks_filters"):
             _filters(visit)
         _order(t)
-    _statuses(t)
     query = _query(visit)
     _write_address()
     return query
@@ -85,10 +90,20 @@ def page_number() -> int:
 
 def turn_to(page: int) -> None:
     st.session_state[key("p")] = page
+    # A widget that has a value of its own is not given another one: the next pager is a new one.
+    st.session_state[_PAGERS] = st.session_state.get(_PAGERS, 0) + 1
 
 
 def show_pages(pages: int) -> None:
-    st.pagination(pages, key=key("p"), persist_state="session")
+    st.pagination(pages, default=min(page_number(), pages), key=_pager(), on_change=_turned)
+
+
+def _pager() -> str:
+    return f"tasks_page_{st.session_state.get(_PAGERS, 0)}"
+
+
+def _turned() -> None:
+    st.session_state[key("p")] = st.session_state[_pager()]
 
 
 def clear() -> None:
@@ -160,17 +175,41 @@ def _order(t: Text) -> None:
     )
 
 
-def _statuses(t: Text) -> None:
+def show_states() -> None:
+    """Draw the states with the number of tasks in each."""
+    _take_over_address()
+    live_updates.watch(_STATES, _counts)
+    with st.container(key="task_states"):
+        _states()
+
+
+def _counts() -> dict[TaskStatus, int]:
+    visit = current_visit()
+    return visit.app.tasks.counts(visit.project.id)
+
+
+@st.fragment(key=_STATES)
+def _states() -> None:
+    show_told()
+    t, counts = current_visit().t, _counts()
     st.pills(
         t("tasks.status"),
         [status.value for status in TaskStatus],
         selection_mode="multi",
-        format_func=lambda status: status_label(t, TaskStatus(status)),
+        format_func=lambda status: (
+            f"{status_label(t, TaskStatus(status))} {t.number(counts.get(TaskStatus(status), 0))}"
+        ),
         key=key("status"),
         label_visibility="collapsed",
-        on_change=_first_page,
+        on_change=_choose_states,
         persist_state="session",
+        wrap=False,
     )
+
+
+def _choose_states() -> None:
+    _first_page()
+    live_updates.rerun_fragments([TABLE])
 
 
 def _query(visit: Visit) -> Query:
@@ -190,7 +229,7 @@ def _query(visit: Visit) -> Query:
 
 
 def _first_page() -> None:
-    st.session_state[key("p")] = 1
+    turn_to(1)
 
 
 def _turn() -> None:
@@ -210,6 +249,7 @@ def _take_over_address() -> None:
     if said and said not in session_value(_WRITTEN, []):
         for name, empty in _EMPTY.items():
             st.session_state[key(name)] = _parse(name, said[name]) if name in said else empty
+        turn_to(page_number())
         _remember(said)
 
 

@@ -95,6 +95,7 @@ def describe(visit: Visit, status: Status) -> dict[str, Any]:
     owner = sign_in.may(Role.OWNER)
     return {
         "seen": component.seen(KEY),
+        "lang": {"zh": "zh-CN"}.get(t.lang, t.lang),
         "project": visit.project.name,
         "modes": [[mode.value, mode_label(t, mode)] for mode in app.modes],
         "mode": status.mode.value,

@@ -73,7 +73,7 @@ def _ask_name(verb: str, project: Project) -> None:
 
 def _name_form(verb: str, project: Project) -> None:
     t = current_visit().t
-    st.text_input(t("shell.new_project_name"), key=_NAME, live=True)
+    st.text_input(t("project.name"), key=_NAME, live=True)
     if verb == "copy":
         st.caption(t("project.copy_help"))
     if wrong := st.session_state.pop("_project_wrong", None):
@@ -115,7 +115,9 @@ def _delete_form(project: Project) -> None:
     """What goes, what that frees, and whether the files go, too."""
     visit = current_visit()
     t, gone = visit.t, visit.app.projects.deletion(project.id)
-    st.markdown(t("project.delete_question", shots=t.number(gone.shots), takes=t.number(gone.takes)))
+    st.markdown(
+        t("project.delete_question", shots=t.n("common.shots", gone.shots), takes=t.n("common.takes", gone.takes))
+    )
     if gone.busy:
         st.warning(t.error("parameter", "project_busy", {"n": gone.busy}), icon=":material/hourglass_top:")
     files = st.checkbox(t("project.delete_files", size=t.bytes(gone.bytes)), key=_FILES, disabled=not gone.files)

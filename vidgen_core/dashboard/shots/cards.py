@@ -13,7 +13,7 @@ import streamlit as st
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
-from vidgen_core.dashboard.components.labels import plain, price, spoken
+from vidgen_core.dashboard.components.labels import plain, price_of_one, spoken
 from vidgen_core.dashboard.components.media import image_url
 from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told
@@ -29,7 +29,6 @@ from vidgen_core.dashboard.shots.selection import checkbox
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import GenerationMode, Shot
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.shots import ShotView
 
 #: Pixels.
@@ -111,7 +110,7 @@ def _head(visit: Visit, view: ShotView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         checkbox(visit, shot)
         takes.generate_button(visit, shot, estimate)
-        _shot_menu(visit, view)
+        _shot_menu(visit, view, price_of_one(t, estimate))
     for problem in estimate.problems[:1]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
     _chain(visit, shot)
@@ -134,11 +133,10 @@ def _options(settings: Settings, shot: Shot) -> str:
     return " · ".join(filter(None, (ratio, shot.params.model or provider.model, spoken(shot.script))))
 
 
-def _shot_menu(visit: Visit, view: ShotView) -> None:
+def _shot_menu(visit: Visit, view: ShotView, one: str) -> None:
     t, shot = visit.t, view.shot
     actions = offered(SHOT_ACTIONS, Place.MENU, view)
     key = f"menu_{shot.id}"
-    one = price(t, visit.app.tasks.estimate_for([shot], GenerateOptions(takes=1)))
     st.menu_button(
         t("shots.more"),
         [action.name for action in actions],

@@ -40,6 +40,9 @@ _STATE: Final = "state"
 #: The state that the address named last.
 _ASKED: Final = "_state_asked"
 _PILLS: Final = "shot_pills"
+#: Parameter of the address; how many pagers there were before the one that is drawn.
+_PAGE: Final = "page"
+_PAGERS: Final = "_pagers"
 _GENERATE_ALL: Final = "shots_generate_all"
 #: Shots without takes up to which the button says what all of it costs: half a millisecond each.
 _PRICED: Final = 60
@@ -53,14 +56,31 @@ _STATES: Final[tuple[ShotState, ...]] = (
 )  # fmt: skip
 
 
-def _to_first_page() -> None:
-    st.session_state["page"] = 1
+def page_number() -> int:
+    """The page of the list that the address names, from 1."""
+    asked = st.query_params.get(_PAGE, "")
+    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
+
+
+def to_first_page() -> None:
+    """Begin anew with the first page."""
+    st.query_params.pop(_PAGE, None)
+    # A widget that has a value of its own is not given another one: the next pager is a new one.
+    st.session_state[_PAGERS] = st.session_state.get(_PAGERS, 0) + 1
+
+
+def _pager() -> str:
+    return f"page_{st.session_state.get(_PAGERS, 0)}"
+
+
+def _turned() -> None:
+    st.query_params[_PAGE] = str(st.session_state[_pager()])
 
 
 def _choose_state() -> None:
     # Not bound by the widget: it would write the word of one language into the address.
     st.query_params[_STATE] = st.session_state[_ASKED] = st.session_state[_STATE]
-    _to_first_page()
+    to_first_page()
     st.rerun()
 
 
@@ -93,7 +113,7 @@ def _tools(visit: Visit) -> ShotFilter:
         key="find",
         bind="query-params",
         placeholder=t("shots.search"),
-        on_change=_to_first_page,
+        on_change=to_first_page,
         label_visibility="collapsed",
         width=_SEARCH,
     )
@@ -173,7 +193,7 @@ def _pills() -> None:
 def _chosen(name: str) -> None:
     remember(name)
     if name != "tiles":
-        _to_first_page()
+        to_first_page()
 
 
 def _switch(t: Text, name: str, options: Sequence[str]) -> None:
@@ -204,7 +224,7 @@ def show_found(visit: Visit, wanted: ShotFilter, total: int) -> None:
 def show_pager(total: int, per_page: int) -> None:
     if total > per_page:
         with st.container(horizontal_alignment="center"):
-            st.pagination(math.ceil(total / per_page), key="page", bind="query-params")
+            st.pagination(math.ceil(total / per_page), default=page_number(), key=_pager(), on_change=_turned)
 
 
 def _work(visit: Visit, wanted: ShotFilter) -> None:

@@ -18,7 +18,6 @@ from vidgen_core.domain.tasks import Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.film import Format
 
-LIVE: Final = "tasks_table"
 FRESH: Final = "_tasks_fresh"
 _FORMATS: Final[dict[Format, str]] = {
     Format.CSV: "text/csv",
@@ -27,7 +26,7 @@ _FORMATS: Final[dict[Format, str]] = {
 }
 
 
-@st.fragment(key=LIVE)
+@st.fragment(key=task_filter.TABLE)
 def table() -> None:
     """Filter, rows and what can be done with them; drawn again when something has changed."""
     show_told()

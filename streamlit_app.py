@@ -9,10 +9,12 @@ from pathlib import Path
 import streamlit as st
 
 if __name__ != "__main__":
+    from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
 
     from vidgen_core.dashboard.shell import session_lookup
-    from vidgen_core.dashboard.shell.shell import tell_of
+    from vidgen_core.dashboard.shell.first_page import FirstPage
+    from vidgen_core.dashboard.shell.shell import LOOK, tell_of
     from vidgen_core.web import serve
 
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
@@ -23,7 +25,7 @@ if __name__ != "__main__":
     app = st.App(
         __file__,
         routes=serving.routes,
-        middleware=serving.middleware,
+        middleware=[*serving.middleware, Middleware(FirstPage, style=LOOK)],
         lifespan=serving.lifespan,
         on_script_error=tell_of,
     )

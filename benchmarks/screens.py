@@ -1,7 +1,7 @@
 """Server time of the screens: ``python benchmarks/screens.py [--tasks 100000]``.
 
-Fills a temporary home with 10,000 shots and the tasks, and runs the real scripts without a browser: a whole run of the
-page, a click on *Generate*, and what one refresh of the header and of the twelve cards of a page asks of the façade.
+Fills a temporary home with 10,000 shots and the tasks, and runs the real scripts without a browser: a whole run of the page,
+and one refresh of the header and of the twenty cards of a page after their tasks have moved on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.dashboard.session import current_visit
+from vidgen_core.dashboard.shell import header, live_updates, session_lookup
+from vidgen_core.dashboard.shots import takes
 from vidgen_core.domain.queries import ShotFilter
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import get_vidgen
 
@@ -42,21 +46,42 @@ def show(name: str, spans: tuple[float, float], bar: str) -> None:
     print(f"{name:<52} {spans[0]:8.0f} {spans[1]:8.0f}   {bar}")
 
 
+def refresh() -> None:
+    """What the server does when tasks have moved on: look what has changed, then the header and the takes of all cards."""
+    visit = current_visit()
+    live_updates.due()
+    header.describe(visit, visit.app.worker.status(visit.project.id))
+    takes.describe(visit, takes.views())
+
+
 def measure(n: int) -> None:
     app = get_vidgen()
     project = app.projects.all()[0].id
-    shots = [view.shot.id for view in app.shots.page(project, ShotFilter(), 12).items]
-    print(f"{'n = ' + str(n):<52} {'median':>8} {'cpu':>8}   bar (ms)")
-    show("header: runner.status", timed(lambda: app.worker.status(project), n), "50 with the cards")
-    show("12 cards: view", timed(lambda: [app.shots.view(shot) for shot in shots], n), "")
-    show("12 cards: estimate", timed(lambda: [app.tasks.estimate(project, [shot]) for shot in shots], n), "")
-    show("page of shots", timed(lambda: app.shots.page(project, ShotFilter(), 12), n), "")
-    show("generate one shot", timed(lambda: app.tasks.generate(project, [shots[0]]), n), "")
+    shown = [view.shot.id for view in app.shots.page(project, ShotFilter(), 20).items]
+    moving = [task.id for task in app.tasks.generate(project, shown).tasks]
+    with app.store.write() as tx:
+        for task_id in moving:
+            tx.tasks.move(task_id, TaskStatus.PROCESSING)
+    spans: list[tuple[float, float]] = []
+
+    def moved() -> None:
+        with app.store.write() as tx:
+            for task_id in moving:
+                tx.tasks.note(task_id, progress=len(spans) % 100)
+        begun, used = time.perf_counter(), time.process_time()
+        refresh()
+        spans.append(((time.perf_counter() - begun) * 1000, (time.process_time() - used) * 1000))
+
     PagesManager.uses_pages_directory = False
-    test = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    session_lookup.install()
+    test = AppTest.from_file(str(ROOT / "tests" / "dashboard" / "dashboard.py"), default_timeout=60)
+    print(f"{'n = ' + str(n):<52} {'median':>8} {'cpu':>8}   bar (ms)")
     show("Shots: whole run", timed(test.run, n), "300")
-    click = timed(lambda: test.button(key=f"generate_{shots[1]}").click().run(), n)
-    show("Shots: a click on Generate, whole run", click, "300")
+    for _ in range(n + 1):
+        test.session_state["_test_act"] = moved
+        test.run()
+    clock, processor = (statistics.median(span[at] for span in spans[1:]) for at in (0, 1))
+    show(f"header and 20 cards, {len(moving)} tasks moved", (clock, processor), "50")
     if test.exception:
         raise SystemExit(test.exception[0].message)
 

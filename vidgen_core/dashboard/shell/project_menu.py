@@ -57,6 +57,13 @@ def open_project(name: str) -> None:
     st.session_state[PROJECT] = name
 
 
+def _leave(project: Project) -> None:
+    """Go on in the newest of the other projects."""
+    others = [one for one in current_visit().app.projects.all() if not one.archived and one.id != project.id]
+    if others:
+        open_project(max(others, key=lambda one: (one.created_at, one.id)).name)
+
+
 @handle_errors
 def _add(app: Vidgen) -> None:
     name = st.session_state.get(_NEW, "")
@@ -101,7 +108,7 @@ def _archive(project: Project, archived: bool) -> None:
     visit.app.projects.archive(project.id, archived)
     toast_later(visit.t("cli.project_archived" if archived else "cli.project_unarchived", name=project.name))
     if archived:
-        st.session_state.pop(PROJECT, None)
+        _leave(project)
 
 
 @handle_errors
@@ -137,6 +144,6 @@ def _delete_form(project: Project) -> None:
 def _delete(project: Project, files: bool) -> None:
     visit = current_visit()
     visit.app.projects.delete(project.id, files=files)
-    st.session_state.pop(PROJECT, None)
+    _leave(project)
     toast_later(visit.t("cli.project_deleted", name=project.name), ":material/delete:")
     st.rerun()

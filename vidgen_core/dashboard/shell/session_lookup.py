@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
-_COPIED: Final = SafeSessionState.filtered_state.fget
+#: The property as Streamlit made it.
+_COPIED: Final[Any] = vars(SafeSessionState)["filtered_state"]
 
 
 class SessionLookup(Mapping[str, Any]):
@@ -23,9 +24,6 @@ class SessionLookup(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._state[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._state
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._copy())
 
@@ -36,8 +34,8 @@ class SessionLookup(Mapping[str, Any]):
         return repr(self._copy())
 
     def _copy(self) -> dict[str, Any]:
-        assert _COPIED is not None
-        return _COPIED(self._state)
+        copied: dict[str, Any] = _COPIED.fget(self._state)
+        return copied
 
 
 def install() -> None:

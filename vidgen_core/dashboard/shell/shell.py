@@ -36,7 +36,9 @@ PAGES: Final = {
 #: Pages that not everybody sees.
 _FOR: Final = {"script": Role.MAKER, "add": Role.MAKER, "settings": Role.OWNER}
 _ASSETS: Final = Path(__file__).parent / "assets"
-#: Pixels.
+#: The one style of all screens, which the first page brings along.
+LOOK: Final = _ASSETS / "look.css"
+#: Pixels of its width, also in the look.
 _SIDEBAR: Final = 232
 #: Seconds until a page that could not be drawn is tried again.
 _AGAIN: Final = 5
@@ -56,7 +58,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
         st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
         _ask_again()
         st.stop()
-    _look(t)
+    _words(t)
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
     known = _pages(t, pages)
     page = st.navigation(list(known.values()), position="hidden")
@@ -77,12 +79,11 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     live_updates.listen()
 
 
-def _look(t: Text) -> None:
-    """The one style of all screens. It is drawn first: what comes after the first dialog or toast would vanish with it."""
+def _words(t: Text) -> None:
+    """Words that the style writes. They are drawn first: what comes after the first dialog or toast would vanish with it."""
     words = {"--words-upload": t("shell.upload"), "--words-drop": t("shell.drop_here")}
     root = " ".join(f"{name}: {json.dumps(word, ensure_ascii=False)};" for name, word in words.items())
-    css = (_ASSETS / "look.css").read_text(encoding="utf-8")
-    st.html(f"<style>:root {{ {root} }}\n{css}</style>")
+    st.html(f"<style>:root {{ {root} }}</style>")
 
 
 def _pages(t: Text, pages: Path) -> dict[str, st.Page]:

@@ -107,7 +107,7 @@ def _head(visit: Visit, view: ShotView) -> None:
         st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
         return
     estimate = visit.app.tasks.estimate_for([shot])
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"head_{shot.id}"):
         checkbox(visit, shot)
         takes.generate_button(visit, shot, estimate)
         _shot_menu(visit, view, price_of_one(t, estimate))
@@ -179,7 +179,7 @@ def duplicate(shot_id: int) -> None:
 
 def _body(visit: Visit, view: ShotView) -> None:
     shot, settings = view.shot, visit.app.settings()
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key=f"body_{shot.id}"):
         ratio = shot.params.aspect_ratio or settings.providers.of(shot.params.provider or settings.mode).aspect_ratio
         wide = _picture_width(ratio)
         if shot.image:

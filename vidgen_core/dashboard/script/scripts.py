@@ -16,7 +16,7 @@ from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.scripts import PieceState, ScriptState
 from vidgen_core.i18n import Text
-from vidgen_core.services.scripts.llm_queue import stopped_by_budget
+from vidgen_core.services.scripts.llm_ledger import stopped_by_budget
 from vidgen_core.services.scripts.planning import Board
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
 from vidgen_core.services.scripts.scripts import ScriptView

@@ -20,7 +20,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.money import BudgetScope, LimitStatus
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.canaries import Canary
-from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
+from vidgen_core.services.scripts.llm_ledger import STOPPED_BY_BUDGET
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.worker.limits.budget_pause import CODES
 

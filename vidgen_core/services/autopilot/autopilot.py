@@ -20,7 +20,7 @@ from vidgen_core.services.exports.film import Format
 from vidgen_core.services.generation import canaries
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.quality.checks import waiting
-from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
+from vidgen_core.services.scripts.llm_ledger import STOPPED_BY_BUDGET
 from vidgen_core.services.scripts.prompts import Wanted
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions, plan
 from vidgen_core.services.generation.validation import validate
 from vidgen_core.services.library.references import own_words
-from vidgen_core.services.scripts.llm_queue import failure_of
+from vidgen_core.services.scripts.llm_ledger import failure_of
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text

@@ -20,7 +20,8 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.quality.checks import keep_answer
-from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
+from vidgen_core.services.scripts.llm_jobs import LlmJob, LlmSubject, Stopped
+from vidgen_core.services.scripts.llm_ledger import failure_of
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,10 +13,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
-from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -24,15 +22,16 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from vidgen_core import money
-from vidgen_core.config.schema import Settings, WritingSettings
-from vidgen_core.db import Journal, Tx
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError, VidgenError
-from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.config.schema import WritingSettings
+from vidgen_core.db import Journal
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError
+from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import WRITING
 from vidgen_core.domain.scripts import LlmCall, LlmCallState, PieceState
-from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.scripts import llm_ledger
+from vidgen_core.services.scripts.llm_jobs import LlmJob, LlmSubject, Stopped
 
 if TYPE_CHECKING:
     from vidgen_core.domain.agents import Quote
@@ -52,61 +51,6 @@ LONGEST_REST: Final = 60.0
 LONGEST_QUESTION: Final = 330.0
 #: Seconds until a database that could not be written is tried again.
 STORE_WAIT: Final = 1.0
-#: Codes of questions that the budget does not allow begin so: what a click may let through.
-STOPPED_BY_BUDGET: Final = "writing_budget_"
-_NO_RATE: Final = "budget_rate_missing"
-
-
-class LlmSubject(NamedTuple):
-    """What a question is about."""
-
-    project_id: int
-    #: ``script``, ``prompt``, ``translate`` or ``judge``.
-    kind: str
-    piece_id: int | None = None
-    shot_id: int | None = None
-
-
-class Stopped(Exception):
-    """The person does not want it any more."""
-
-
-class LlmJob:
-    """Something that is being written."""
-
-    def __init__(self, name: str, quote: Quote | None = None) -> None:
-        self.name = name
-        #: The order of an agent that it is for.
-        self.quote = quote
-        self.unwanted = threading.Event()
-        self.ended = threading.Event()
-        #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
-        self.project_id: int | None = None
-        self.unasked = Decimal(0)
-        #: Questions that are out now, and things that are still to be done; one until it is known.
-        self.out = 0
-        self.left = 1
-        #: The client, as soon as something is asked.
-        self.chat: Chat | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._work: asyncio.Task[None] | None = None
-
-    def check(self) -> None:
-        """:raises Stopped:"""
-        if self.unwanted.is_set():
-            raise Stopped
-
-    async def run(self, work: Awaitable[None]) -> None:
-        """Do the work so that ``give_up`` can end it."""
-        self._loop, self._work = asyncio.get_running_loop(), asyncio.current_task()
-        await work
-
-    def give_up(self) -> None:
-        """End it in the middle of whatever it does; from another thread."""
-        self.unwanted.set()
-        if self._loop is not None and self._work is not None:
-            with suppress(RuntimeError):  # it has just ended
-                self._loop.call_soon_threadsafe(self._work.cancel)
 
 
 class _Question(NamedTuple):
@@ -163,8 +107,8 @@ class LlmQueue:
         if fresh:
             notes = self._notes()
             with self._ctx.store.write() as tx:
-                _take_in(tx, notes)
-                _give_up_lost(tx)
+                llm_ledger.take_in(tx, notes)
+                llm_ledger.give_up_lost(tx)
             for one in notes:
                 with contextlib.suppress(FileError):
                     self._journal.settle(one["id"])
@@ -382,7 +326,7 @@ class LlmQueue:
                 if error.code == "format_refused" and self._may_format():
                     self._without_format.add(self._model())
                     continue
-                if not _repeats(error) or tries == TRIES:
+                if not llm_ledger.is_repeatable(error) or tries == TRIES:
                     raise
                 await _pause(question.job, min(error.retry_after or rest, LONGEST_REST))
                 rest *= 2
@@ -402,7 +346,7 @@ class LlmQueue:
         with self._ctx.store.write() as tx:
             now = datetime.now(UTC)
             limits = money.limit_statuses(tx, all_settings, subject.project_id, now)
-            _allow(limits, job, subject, all_settings, most)
+            llm_ledger.allow(limits, job, subject, all_settings, most)
             if job.quote is not None and (
                 passed := money.agent_limit_passed(tx, all_settings, job.quote, WRITING, most, now)
             ):
@@ -441,7 +385,7 @@ class LlmQueue:
             )
         except asyncio.CancelledError:
             with self._ctx.store.write() as tx:
-                _lose(tx, call, subject.piece_id)
+                llm_ledger.lose(tx, call, subject.piece_id)
             raise
         except RemoteError as error:
             await self._end_without_answer(job, call, subject, error)
@@ -459,7 +403,7 @@ class LlmQueue:
     async def _end_without_answer(self, job: LlmJob, call: int, subject: LlmSubject, error: RemoteError) -> None:
         lost = error.delivery is Delivery.UNKNOWN
         state = LlmCallState.UNKNOWN if lost else LlmCallState.REFUSED
-        changes = {"state": state, "failure": failure_of(error), **({} if lost else {"cost": None})}
+        changes = {"state": state, "failure": llm_ledger.failure_of(error), **({} if lost else {"cost": None})}
         await self._keep(job, call, changes, None if lost else subject.piece_id)
 
     async def _keep(
@@ -541,78 +485,12 @@ class LlmQueue:
             await chat.close()
 
 
-#: Refusals in clear that may pass.
-_PASSING: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
-
-
-def _repeats(error: VidgenError) -> bool:
-    """Whether a question is asked again by itself: only what was surely not answered."""
-    if not isinstance(error, RemoteError) or error.delivery is Delivery.UNKNOWN:
-        return False
-    return error.delivery is Delivery.NOT_SENT or error.kind in _PASSING
-
-
 async def _pause(job: LlmJob, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while loop.time() < until:
         job.check()
         await asyncio.sleep(min(0.1, seconds))
-
-
-def _take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
-    """Answers that the process before could only write down beside the database."""
-    open_ones = {call.id: call for call in tx.llm_calls.open()}
-    for one in notes:
-        call = open_ones.get(one["call"])
-        # The same id may be another question's in a database that was put back.
-        if call is not None and one.get("question", call.prompt_digest) == call.prompt_digest:
-            names = ("state", "settled", "tokens_in", "tokens_out", "answer")
-            cost = Money.model_validate(one["cost"]) if one["cost"] else None
-            tx.llm_calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)
-
-
-def _give_up_lost(tx: Tx) -> None:
-    """Questions of a process that has ended: whoever holds the lock is alone, so nobody waits for them any more."""
-    for call in tx.llm_calls.open():
-        _lose(tx, call.id, call.piece_id)
-
-
-def _lose(tx: Tx, call: int, piece_id: int | None) -> None:
-    """Nobody waits for the answer to a question that is out."""
-    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="writing_answer_lost", charged=ChargeStatus.UNKNOWN)
-    tx.llm_calls.end(call, state=LlmCallState.UNKNOWN, failure=failure)
-    if piece_id is not None:
-        tx.scripts.set_piece(piece_id, PieceState.UNKNOWN, failure=failure)
-
-
-def _allow(
-    limits: Sequence[money.LimitStatus], job: LlmJob, subject: LlmSubject, settings: Settings, most: Money | None
-) -> None:
-    """Ask the budget.
-
-    :raises Refused: of kind *balance*, why a question does not go out
-    """
-    stop = money.check_budget(limits, settings, subject.project_id, WRITING, settings.writing.model, most)
-    if stop is None:
-        return
-    worth = money.convert(most, settings.budget.currency, money.rates_of(settings, WRITING)) if most else None
-    if worth is not None:
-        job.project_id = subject.project_id
-        job.unasked += worth.amount
-    raise Refused(stop.code if stop.code == _NO_RATE else f"writing_{stop.code}", kind=ErrorKind.BALANCE, **stop.params)
-
-
-def failure_of(error: VidgenError) -> Failure:
-    """An error as it is kept."""
-    unknown = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
-    charged = ChargeStatus.UNKNOWN if unknown else ChargeStatus.NONE
-    return Failure.of(error, retryable=_repeats(error), charged=charged)
-
-
-def stopped_by_budget(failure: Failure | None) -> bool:
-    """Whether a question did not go out for a limit's sake, which a click may pass once."""
-    return failure is not None and failure.code.startswith(STOPPED_BY_BUDGET)
 
 
 def _key(key: KeySettings | None) -> Key | None:

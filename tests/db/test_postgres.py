@@ -200,7 +200,11 @@ def test_the_lock_of_the_worker_is_one_and_is_lost_with_the_server(
         assert not first.acquire()
         second.release()
         assert first.acquire()
-        first.release()
+        # The process that has it may stand still.
+        second.take_away()
+        wait_until(second.acquire)
+        assert not first.is_held()
+        second.release()
 
 
 def test_a_failure_with_a_nul_is_counted_by_its_kind(shared: Store) -> None:

@@ -37,6 +37,13 @@ class RunnerLock(Protocol):
         """Whether this process still has it: a server that was restarted has forgotten it."""
         ...
 
+    def take_away(self) -> None:
+        """Let whoever has it lose it: a process that stands still keeps what is a server's. Where it is a file, nothing happens.
+
+        :raises StoreError: ``store_server_away``
+        """
+        ...
+
     def release(self) -> None:
         """Give it back; does nothing when it is lost."""
         ...

@@ -38,6 +38,11 @@ except ImportError:
 WRITE_LOCK: Final = 0x76696467
 #: That of the worker.
 RUNNER_LOCK: Final = WRITE_LOCK + 1
+#: The session that has it.
+_HOLDER: Final = (
+    f"FROM pg_locks WHERE granted AND locktype = 'advisory' AND classid = 0 AND objid = {RUNNER_LOCK} AND objsubid = 1 "  # noqa: S608
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 #: Server settings of every session; a writer that stands still must not keep the others waiting for good.
 _SESSION: Final = {
     # An intent is on disk before its order leaves, whatever the server does by default.
@@ -285,9 +290,10 @@ class AdvisoryRunnerLock:
         return self._asked(f"SELECT pg_try_advisory_lock({RUNNER_LOCK})", keep=True)
 
     def is_taken(self) -> bool:
-        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        this = f"locktype = 'advisory' AND classid = 0 AND objid = {RUNNER_LOCK} AND objsubid = 1"
-        return self._asked(f"SELECT EXISTS (SELECT 1 FROM pg_locks WHERE granted AND {this} AND {here})")  # noqa: S608
+        return self._asked(f"SELECT EXISTS (SELECT 1 {_HOLDER})")
+
+    def take_away(self) -> None:
+        self._asked(f"SELECT bool_or(pg_terminate_backend(pid)) {_HOLDER}")
 
     def _asked(self, question: str, *, keep: bool = False) -> bool:
         """The server's answer to a question, on a session that is kept for a *yes*."""

@@ -106,6 +106,9 @@ class FileRunnerLock:
 
         self._lock = FileLock(file, thread_local=False)
 
+    def take_away(self) -> None:
+        pass
+
     def acquire(self) -> bool:
         try:
             self._lock.acquire(timeout=0)

@@ -25,7 +25,7 @@ from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.engines.engine import Engine
 from vidgen_core.worker.limits.concurrency import Concurrency
 from vidgen_core.worker.limits.key_pool import kept_states
-from vidgen_core.worker.scheduler import TICK, Scheduler
+from vidgen_core.worker.scheduler import HEARTBEAT, TICK, Scheduler
 from vidgen_core.worker.step import read_active
 from vidgen_core.worker.steps.claim import cap_of, under_way
 from vidgen_core.worker.transition import requeue
@@ -68,6 +68,8 @@ class SharedScheduler(Scheduler):
         self.leads = False
         #: Tasks that are handed to this worker -> done when it has nothing more to do for them.
         self._carried: dict[int, asyncio.Future[None]] = {}
+        #: When there was a leader last, as far as this worker has seen.
+        self._led_at = started_at
         #: Why the database cannot be used now.
         self._waits_for = ""
         #: Tasks that are to be handed to somebody, or to the worker of one machine.
@@ -105,7 +107,8 @@ class SharedScheduler(Scheduler):
         except StoreError as error:
             if error.code != self._waits_for:
                 logger.warning("the worker waits for the database: %s", error)
-            self._waits_for = error.code
+            # Nobody could show a sign of life.
+            self._waits_for, self._led_at = error.code, self._ctx.clock()
             await asyncio.sleep(AGAIN)
 
     async def _check_clock(self) -> None:
@@ -122,6 +125,10 @@ class SharedScheduler(Scheduler):
         except StoreError:
             self.leads = False
             raise
+        if not self.leads and self._is_leaderless():
+            logger.warning("the leader stands still: another one is to lead")
+            self._led_at = self._ctx.clock()
+            await asyncio.to_thread(self._lock.take_away)
         if self.leads and not led:
             # Nothing of what another one knew is known here.
             self._revision = -1
@@ -141,6 +148,13 @@ class SharedScheduler(Scheduler):
         if not self._ctx.providers[task.provider].is_of_machine(address):
             return ""
         return machine_of(attempt.worker) if self._ctx.clock() - attempt.intent_at < WAIT_FOR_MACHINE else ""
+
+    def _is_leaderless(self) -> bool:
+        """Whether no leader has shown a sign of life for long."""
+        beats = self._ctx.read(lambda tx: tx.heartbeat.all())
+        self._led_at = max([self._led_at, *(beat.at for beat in beats if beat.leads)])
+        # One that has just begun to lead has not said so yet.
+        return self._ctx.clock() - self._led_at > timedelta(seconds=self._ctx.takeover_seconds + 2 * HEARTBEAT)
 
     # --- what the engine hands over ---------------------------------------------------------------------------------
 

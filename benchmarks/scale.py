@@ -239,12 +239,13 @@ def writes(url: str, writers: int, seconds: float) -> dict[str, Any]:
 
 def feeder(url: str, queued: int, asked: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds that the leader takes to choose what may begin of a long queue, and to ask the engine to hand it out."""
-    with running(url, 1, asked.cap, 60.0) as run, Vidgen.open(Locations(run.folder / "home-0")) as app:
+    with running(url, 100, asked.cap, 60.0) as run, Vidgen.open(Locations(run.folder / "home-0")) as app:
         with app.store.write() as tx:
-            [task] = tx.tasks.many(tx.tasks.ids(run.project, TaskFilter()))
-            new = NewTask(task.project_id, task.shot_id, task.provider, task.model, task.params)
-            for _ in range(queued // 500):
-                tx.tasks.add([new] * 500)
+            tasks = tx.tasks.many(tx.tasks.ids(run.project, TaskFilter()))
+            new = [NewTask(one.project_id, one.shot_id, one.provider, one.model, one.params) for one in tasks]
+        for _ in range(queued // len(new) - 1):
+            with app.store.write() as tx:
+                tx.tasks.add(new)
         passes = asyncio.run(_passes(url, app, run.project))
     return {
         "queued": queued,
@@ -313,7 +314,9 @@ def main() -> None:
     user = "postgres" if os.geteuid() == 0 else None
     if user:
         shutil.chown(data, user, user)
-    server = Postgres(data, user, {"fsync": "on", "full_page_writes": "on", "max_connections": "150"})
+    server = Postgres(
+        data, user, {"fsync": "on", "full_page_writes": "on", "max_connections": "150", "autovacuum": "on"}
+    )
     server.start()
     pid = int((data / "postmaster.pid").read_text().split()[0])
     try:

@@ -271,6 +271,13 @@ async def _passes(url: str, app: Vidgen, project: int) -> list[float]:
     running = asyncio.create_task(engine.run(lambda _: carried))
     while engine._manager is None:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0.1)
+    while not scheduler._wanted:
+        # The balance is asked for before the first order.
+        await scheduler._check_billing()
+        scheduler._may_fill = True
+        await scheduler._fill()
+        await asyncio.sleep(0.2)
+    scheduler._wanted.clear()
     found = []
     for _ in range(20):
         # As after each change, anybody's.
@@ -282,6 +289,7 @@ async def _passes(url: str, app: Vidgen, project: int) -> list[float]:
         await engine.put([id_ for _, id_ in wanted])
         found.append(time.perf_counter() - begun)
         assert len(wanted) >= 1
+    await scheduler._billing.stop()
     engine.stop()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

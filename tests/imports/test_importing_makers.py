@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -154,6 +155,18 @@ def libreoffice(folder: Path, pictures: list[Path]) -> Path:
     return folder / "list.ods"
 
 
+def libreoffice_flat(folder: Path, pictures: list[Path]) -> Path:
+    """The same in one file of XML, its pictures between the cells."""
+    with zipfile.ZipFile(libreoffice(folder, pictures)) as archive:
+        content = archive.read("content.xml").decode().replace("document-content", "document")
+    for n, path in enumerate(pictures, start=1):
+        held = f"<draw:image><office:binary-data>{base64.encodebytes(path.read_bytes()).decode()}</office:binary-data></draw:image>"
+        content = content.replace(f'<draw:image xlink:href="Pictures/{n}.png"/>', held)
+    (folder / "list.ods").unlink()
+    (folder / "list.fods").write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{content}', encoding="utf-8")
+    return folder / "list.fods"
+
+
 def markdown(folder: Path, pictures: list[Path]) -> Path:
     rows = [
         f"| 1-{n} | ![]({path.name}) | {prompt.replace(chr(10), '<br>')} | 9:16 |"
@@ -166,7 +179,7 @@ def markdown(folder: Path, pictures: list[Path]) -> Path:
 
 MAKERS: list[Maker] = [
     excel_over_cells, feishu, moved_freely, excel_file_names, wps_in_cells, google_csv, google_tsv, excel_csv_of_china,
-    excel_unicode_text, feishu_csv, libreoffice, markdown,
+    excel_unicode_text, feishu_csv, libreoffice, libreoffice_flat, markdown,
 ]  # fmt: skip
 
 
@@ -195,7 +208,7 @@ def test_a_sheet_arrives_whole(make: Maker, tmp_path: Path, pictures: list[Path]
 @pytest.mark.slow
 @pytest.mark.extended
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
-@pytest.mark.parametrize("ending", ["ods", "xlsx"])
+@pytest.mark.parametrize("ending", ["ods", "fods", "xlsx"])
 def test_a_sheet_that_libreoffice_has_saved_arrives_whole(ending: str, tmp_path: Path, pictures: list[Path]) -> None:
     source = excel_over_cells(tmp_path, pictures)
     profile = (tmp_path / "profile").as_uri()
@@ -216,6 +229,11 @@ ROWS = st.lists(
         TEXTS,
         st.sampled_from(["", "9:16", "16：9", "4x3"]),
         TEXTS,
+        TEXTS,
+        st.sampled_from(["", "5", "4.5秒", "0:03"]),
+        st.sampled_from(["", "on", "无", "雨声"]),
+        # A column that nothing is made of, called as exports call the one before it.
+        TEXTS,
     ),
     min_size=1,
     max_size=6,
@@ -228,10 +246,10 @@ ROWS = st.lists(
     source=st.sampled_from(["csv", "xlsx", "json"]),
 )
 def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]], kind: Format, source: str
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], kind: Format, source: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    header = ["镜号", "提示词", "画幅", "备注"]
+    header = ["镜号", "提示词", "画幅", "备注", "台词", "时长", "sound", "音频"]
     path = folder / f"first.{source}"
     if source == "json":
         path.write_text(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False), "utf-8")
@@ -245,7 +263,7 @@ def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
     shots = [
         Shot(
             id=place, project_id=1, number=one.number or f"{place + 900}", position=place, prompt=one.prompt, params=one.params,
-            extra=one.extra, created_at=datetime.now(UTC),
+            script=one.script, extra=one.extra, created_at=datetime.now(UTC),
         )
         for place, one in enumerate(first, start=1)
     ]  # fmt: skip
@@ -254,6 +272,6 @@ def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
 
     held = read_sources([again]).shots if shots else ()
 
-    assert [(one.number, one.prompt, one.params, one.extra) for one in held] == [
-        (one.number, one.prompt, one.params, one.extra) for one in shots
+    assert [(one.number, one.prompt, one.script, one.params, one.extra) for one in held] == [
+        (one.number, one.prompt, one.script, one.params, one.extra) for one in shots
     ]

@@ -87,6 +87,13 @@ def test_a_workbook_without_a_header_or_damaged_is_refused_by_a_code(tmp_path: P
         "text.xlsx": (b"colour,size\nred,5\n", "list_without_header"),
         "empty.xlsx": (b"", "list_empty"),
         "old.xls": (b"\xd0\xcf\x11\xe0", "xls_old"),
+        "old.xml": (
+            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
+            "xls_old",
+        ),
+        "list.numbers": (b"PK\3\4", "document_unread"),
+        "script.pdf": (b"%PDF-1.7", "document_unread"),
+        "script.txt": (b"%PDF-1.7\nA fox", "document_unread"),
     }
     for name, (data, code) in files.items():
         (tmp_path / name).write_bytes(data)

@@ -60,6 +60,8 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.md", "## Shot 1\n- **Image**: a.png\n- **Prompt**: a\n\n## Shot 2\n- **Prompt**: b\n  more\n", [("1", "a"), ("2", "b\nmore")]),
         ("p.txt", "镜号：1\n画面：她转身\n时长：5秒\n\n镜号：2\n画面：她走开\n", [("1", "她转身"), ("2", "她走开")]),
         ("p.txt", "镜号   画面描述        时长\n1      她转身    5s\n2      她走开        3s\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.csv", 'shot,prompt\n1,"Shot:\n{ ""camera"": ""pan"" }"\n2,"```json\n{}\n```"\n', [("1", 'Shot:\n{ "camera": "pan" }'), ("2", "```json\n{}\n```")]),
+        ("p", 'shot\tprompt\n1\t"{\n ""camera"": ""pan"" }"\n', [("1", '{\n "camera": "pan" }')]),
         ("p.csv", "镜号，提示词\n1，她转身\n", [("1", "她转身")]),
         ("p.txt", "+----+------+\n| 镜号 | 画面 |\n+====+======+\n| 1 | 走 |\n+----+------+\n", [("1", "走")]),
         ("p.csv", "shot,image,prompt,duration\n1,a.png,walks, then runs,5\n", [("1", "walks, then runs")]),
@@ -69,6 +71,16 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.csv", "1,a.png,girl walks\n2,b.jpg,boy turns\n", [("1", "girl walks"), ("2", "boy turns")]),
         ("p.htm", "<p>x</p><div><table><tr><th>Shot</th><th>Prompt</th></tr><tr><td>1</td><td>a<ul><li>b</li></ul></td></tr></table></div>", [("1", "a\nb")]),
         ("p.htm", "<table><tr><td><table><tr><th>shot</th><th>prompt</th></tr><tr><td>1</td><td>a</td></tr></table></td></tr></table>", [("1", "a")]),
+        ("p.txt", "Prompt: A fox: runs\n", [(None, "A fox: runs")]),
+        ("p.txt", "Here you are:\n\n**Prompt:** A fox\nin snow\n\n**Prompt:** A hen\n", [(None, "A fox\nin snow"), (None, "A hen")]),
+        ("p.txt", "提示词1：狐狸\n提示词2：母鸡\n", [("1", "狐狸"), ("2", "母鸡")]),
+        ("p.txt", '1. Prompt: "a fox"\n2. Prompt = a hen\n', [("1", "a fox"), ("2", "a hen")]),
+        ("p.txt", "Shot 3 Prompt: a\nShot 4 Prompt: b\n", [("3", "a"), ("4", "b")]),
+        ("p.txt", "Prompt:\nA fox\n\nPrompt:\n\nA hen\n", [(None, "A fox"), (None, "A hen")]),
+        ("p.txt", "Prompts:\nA fox\nA hen\n", [(None, "A fox"), (None, "A hen")]),
+        ("p.txt", "1. Prompt: x\n2. Duration: 5s\n\n1. Prompt: y\n2. Duration: 6s\n", [(None, "x"), (None, "y")]),
+        ("p.md", "# Board\n\n## Shot 1 (5s)\nA fox\nin snow\n\n## Shot 2 (4s)\nA hen\n", [("1", "A fox\nin snow"), ("2", "A hen")]),
+        ("p.md", "## Shot 1\n### Prompt\nA fox\n### Duration\n5s\n\n## Shot 2\n### Prompt\nA hen\n### Duration\n4s\n", [("1", "A fox"), ("2", "A hen")]),
         ("p.jsonl", '{"prompt": "a"}\n\n{"prompt": "b"}\n', [(None, "a"), (None, "b")]),
         ("p.txt", '[{"prompt": "a"}]', [(None, "a")]),
         ("p.md", 'Here it is:\n```json\n[{"prompt": "a"},\n{"prompt": "b"}]\n```\nAnything else?', [(None, "a"), (None, "b")]),
@@ -135,6 +147,41 @@ def test_yaml_that_is_no_storyboard_is_refused(folder: Path, bomb: str) -> None:
     path.write_text(bomb)
     with pytest.raises(InputError, match="storyboard_broken"):
         read_sources([path])
+
+
+@pytest.mark.parametrize(
+    ("text", "shots"),
+    [
+        ('[{"prompt": "a"}, {"prompt": "b", "refs": ["x.png", "y.p', [(None, "a")]),
+        ('[{"prompt": "a"}, {"prompt": "b", "refs": [{"url": "x.png"}, {"ur', [(None, "a")]),
+        ('{"shots": [{"shot": 1, "prompt": "a"}, {"shot": 2, "prompt": "b"}', [("1", "a"), ("2", "b")]),
+        ('{"shots": [{"shot": 1, "prompt": "a"}, {"shot": 2, "prompt": "b", "duration": 1', [("1", "a")]),
+        ('{"scenes": [{"scene": 1, "shots": [{"no": 1, "prompt": "a"}]}, {"scene": 2, "shots": [{"no": 1, "prompt": "b"}, {"no"', [("1-1", "a"), ("2-1", "b")]),
+        ('{"shots": {"1": {"prompt": "a"}, "2": {"prompt": "b"}, "3": {"pro', [("1", "a"), ("2", "b")]),
+        ('["a fox", "a {hen", "the [e', [(None, "a fox"), (None, "a {hen")]),
+        ('[["shot", "prompt"], ["1", "a"], ["2", "b"], ["3"', [("1", "a"), ("2", "b")]),
+        ('Sure:\n```json\n[{"prompt": "a \\"b\\" ]"}, {"pro', [(None, 'a "b" ]')]),
+        ('[{"提示词": "狐狸"}, {"提示词": "母鸡'.encode()[:-1], [(None, "狐狸")]),
+    ],
+)  # fmt: skip
+def test_of_a_storyboard_that_breaks_off_the_whole_shots_are_read(
+    folder: Path, text: str | bytes, shots: list[Any]
+) -> None:
+    assert shots_of(folder, "p.json", text) == shots
+    notes = read_sources([folder / "p.json"]).notes
+    assert [note.code for note in notes] == ["list_broken_off"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"prompt": "a', '[{"prompt": "a"}, {"prompt": "b" "shot": 2}, {"prompt": "c"', "[" * 999, '[{"prompt": "a"]'],
+)
+def test_a_storyboard_of_which_nothing_is_whole_or_that_is_broken_in_its_midst_is_refused(
+    folder: Path, text: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        shots_of(folder, "p.json", text)
+    assert caught.value.code == "storyboard_broken"
 
 
 def test_a_line_that_is_no_json_is_refused_by_its_place(folder: Path) -> None:

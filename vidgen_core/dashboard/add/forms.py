@@ -13,12 +13,12 @@ from vidgen_core.dashboard.add import request, watch
 from vidgen_core.dashboard.add.request import MATERIAL, AddRequest
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
-from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.readers.reader import LIST_ENDINGS, lists_among
+from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, lists_among
 from vidgen_core.services.imports.readers.table import SheetInspection
 from vidgen_core.services.imports.template import template_csv
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
@@ -27,8 +27,13 @@ PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "b
 RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4")
 #: Files of these endings are scripts and nothing else.
 _SCRIPTS: Final = frozenset(SCRIPT_ENDINGS) - LIST_ENDINGS
-_TAKEN: Final = sorted({f".{ending}" for ending in PICTURE_TYPES} | LIST_ENDINGS | _SCRIPTS | {".zip", ".xls"})
+#: Documents that are named with what to do about them.
+_UNREAD: Final = DOCUMENT_ENDINGS - _SCRIPTS
+_TAKEN: Final = sorted(
+    {f".{ending}" for ending in PICTURE_TYPES} | LIST_ENDINGS | _SCRIPTS | _UNREAD | {".zip", ".xls"}
+)
 _SCRIPT: Final = "_add_script"
+_LEFT: Final = "_add_left"
 _NONE: Final = ""
 _WAYS: Final = {
     "paste": ":material/content_paste:",
@@ -69,6 +74,8 @@ def front_door(visit: Visit) -> None:
     if way:
         with st.container(border=True):
             {"paste": _paste, "form": _form, "folder": watch.folder}[way](visit)
+    for path in st.session_state.get(_LEFT, ()):
+        st.error(sentence(InputError("document_unread", name=path.name)), icon=":material/error:")
     _script(t)
     _files(t)
 
@@ -77,7 +84,7 @@ def front_door(visit: Visit) -> None:
 
 
 def _came(paths: list[Path]) -> None:
-    """Take in what the browser has sent: archives are unpacked, scripts wait for a click."""
+    """Take in what the browser has sent: archives are unpacked, scripts wait for a click, other documents are named."""
     app, staging = current_visit().app, request.staging()
     found: list[Path] = []
     for path in paths:
@@ -85,7 +92,8 @@ def _came(paths: list[Path]) -> None:
     scripts = [path for path in found if path.suffix.lower() in _SCRIPTS]
     if scripts:
         st.session_state[_SCRIPT] = scripts[-1]
-    if rest := [path for path in found if path not in scripts]:
+    st.session_state[_LEFT] = left = [path for path in found if path.suffix.lower() in _UNREAD]
+    if rest := [path for path in found if path not in scripts and path not in left]:
         request.add_files("files", rest)
         want_files()
 

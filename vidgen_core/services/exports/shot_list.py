@@ -18,6 +18,7 @@ from vidgen_core.services.imports.template import header_names
 
 #: Where the picture of a key lies, as the list names it.
 PictureCell = Callable[[str], str]
+_KNOWN: Final = frozenset(plain_header(name) for names in FIELDS.values() for name in names)
 #: Widths of columns in letters.
 _WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40, "picture_prompt": 40}
 
@@ -29,11 +30,15 @@ def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, 
     """
     every = list(shots)
     extras = list(dict.fromkeys(header for shot in every for header in shot.extra))
-    columns = [clean_text(header) for header in extras]
-    headers = header_names(_language(language, extras, kind))
+    # Where an extra column is called like a field, the field's own name has to stand beside it, the English one, which counts.
+    ambiguous = not {plain_header(name) for name in extras}.isdisjoint(_KNOWN)
+    headers = header_names("en" if kind is Format.JSON or ambiguous else language)
+    # A header that a field has already keeps a blank behind it, for no object of JSON has two of one name.
+    taken = set(headers.values())
+    columns = [f"{name} " if (name := clean_text(header)) in taken else name for header in extras]
     rows = [_row(shot, where, extras) for shot in every]
     if kind is Format.JSON:
-        return _json(clean_text(project), [*headers.values(), *columns], rows)
+        return _json(clean_text(project), [*headers.values(), *columns], rows, whole=ambiguous)
     table, file = [[*headers.values(), *columns], *rows], io.BytesIO()
     if kind is Format.CSV:
         write_csv(table, file)
@@ -41,12 +46,6 @@ def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, 
         widths = [_WIDTHS.get(field, 12) for field in FIELDS]
         write_xlsx({"shots": table}, file, widths=widths, guard=guard_apostrophe)
     return file.getvalue()
-
-
-def _language(language: str, extras: Sequence[str], kind: Format) -> str:
-    """English where an extra column is called like a field: of two such headers the English one counts."""
-    known = {plain_header(name) for names in FIELDS.values() for name in names}
-    return "en" if kind is Format.JSON or any(plain_header(extra) in known for extra in extras) else language
 
 
 def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
@@ -82,8 +81,8 @@ def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
     ]
 
 
-def _json(project: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    shots = [{name: cell for name, cell in zip(headers, row, strict=True) if cell} for row in rows]
+def _json(project: str, headers: Sequence[str], rows: Iterable[Sequence[str]], *, whole: bool) -> bytes:
+    shots = [{name: cell for name, cell in zip(headers, row, strict=True) if cell or whole} for row in rows]
     return json.dumps({"project": project, "shots": shots}, ensure_ascii=False, indent=1).encode()
 
 

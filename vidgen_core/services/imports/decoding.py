@@ -28,7 +28,11 @@ def decodings(data: bytes) -> Iterator[str]:
     for encoding in _encodings(data):
         try:
             yield data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError as error:
+            # A file that breaks off may do so within a letter.
+            if encoding.startswith("utf") and "unexpected end" in error.reason and error.start:
+                yield data[: error.start].decode(encoding)
+        except LookupError:
             continue
 
 

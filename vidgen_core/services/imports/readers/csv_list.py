@@ -47,6 +47,8 @@ _NUMBERED: Final = re.compile(
 )
 #: ``+----+-----+`` between the rows of a drawn table.
 _RULER: Final = re.compile(r"\+[-=+]{3,}\+")
+#: Lines that name what stands below them.
+_NAMES: Final = re.compile(r"(?m)^\s*+(?:[^:：\n]{1,40}[:：]|#{1,6} [^\n]{1,40}|\*\*[^\n]{1,40}\*\*)[ \t]*$")
 _BULLET: Final = re.compile(r"\s*+[-*•·●▪]\s++")
 #: A picture or a link before its prompt.
 _PICTURED: Final = re.compile(
@@ -118,6 +120,9 @@ def _table(text: str, name: str, chosen: Mapping[str, str] | None) -> list[Sheet
         return []
     text = best.text
     alone = len(best.columns.fields) + len(best.columns.unknown) == 1
+    if alone and len(_NAMES.findall(text)) > 1:
+        # ``Prompt:`` before each of them is a field, no header.
+        return []
     # What stands behind a comma of a list of one column belongs to it.
     if alone:
         return [Sheet("", _rows(text, _NONE, name))]

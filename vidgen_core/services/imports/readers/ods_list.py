@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ def ods_sheets(source: Path | bytes, name: str) -> list[Sheet]:
     """
     data = read_bytes(source, name)
     try:
+        if not data.startswith(b"PK"):
+            data = _packed(data)
         check_package(data, is_workbook=False)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             package = Package(archive)
@@ -40,6 +43,14 @@ def ods_sheets(source: Path | bytes, name: str) -> list[Sheet]:
         raise InputError(error.code, name=name, limit=error.limit) from None
     except (Broken, ET.ParseError, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
         raise InputError("ods_broken", name=name) from error
+
+
+def _packed(flat: bytes) -> bytes:
+    """A document in one file of XML as the package that it stands for."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("content.xml", flat)
+    return packed.getvalue()
 
 
 def _sheet(package: Package, table: ET.Element) -> Sheet:
@@ -151,3 +162,5 @@ def _pictures(package: Package, cell: ET.Element) -> Iterator[Picture | None]:
     for frame in cell.iter():
         if name_of(frame) == "image" and (target := attribute(frame, "href")):
             yield package.picture(target.removeprefix("./"))
+        elif name_of(frame) == "binary-data":
+            yield base64.b64decode(frame.text or "")

@@ -25,12 +25,14 @@ from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
 
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset(
-    {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx", ".xlsm", ".ods"}
+    {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx", ".xlsm", ".ods", ".fods"}
 )
 #: Endings of files that are nothing but lists in a folder of pictures.
-_SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
+_SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".fods"})
+#: Endings of documents that only the programs which made them can hand over.
+DOCUMENT_ENDINGS: Final = frozenset({".pdf", ".numbers", ".xlsb", ".fdx", ".pages", ".key", ".doc", ".docx", ".rtf"})
 #: Endings of what is no list, whatever its first bytes look like.
-_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
+_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav"})
 
 
 def read_sources(
@@ -135,15 +137,17 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
 def kind_of(path: Path) -> str:
     """What a file is, by what is in it: ``xlsx``, ``ods``, ``json`` or ``text``.
 
-    :raises InputError: source_unknown, xls_old, list_unreadable
+    :raises InputError: source_unknown, document_unread, xls_old, list_unreadable
     """
+    ending = path.suffix.lower()
+    if ending in DOCUMENT_ENDINGS:
+        raise InputError("document_unread", name=path.name)
     try:
         with path.open("rb") as file:
             first = file.read(4096)
     except OSError as error:
         raise InputError("list_unreadable", name=path.name) from error
-    ending = path.suffix.lower()
-    if first.startswith(b"\xd0\xcf\x11\xe0"):
+    if first.startswith(b"\xd0\xcf\x11\xe0") or b"urn:schemas-microsoft-com:office:spreadsheet" in first:
         raise InputError("xls_old", name=path.name)
     if first.startswith(b"PK\3\4"):
         if ending not in _NO_LISTS and (found := _of_package(path, ending)):
@@ -151,6 +155,10 @@ def kind_of(path: Path) -> str:
         raise InputError("source_unknown", path=str(path))
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=str(path))
+    if first.startswith(b"%PDF-"):
+        raise InputError("document_unread", name=path.name)
+    if ending == ".fods" or b"<office:document" in first:
+        return "ods"
     return "json" if is_storyboard(first, ending) else "text"
 
 
@@ -160,6 +168,8 @@ def _of_package(path: Path, ending: str) -> str | None:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
         names = []
+    if any(name.endswith(".iwa") or name == "xl/workbook.bin" for name in names):
+        raise InputError("document_unread", name=path.name)
     if any(name.startswith("xl/") for name in names) or ending in (".xlsx", ".xlsm"):
         return "xlsx"
     return "ods" if "content.xml" in names or ending == ".ods" else None
@@ -184,7 +194,8 @@ def _is_picture(path: Path) -> bool:
 def _read(
     path: Path, may_leave: bool, choice: ListChoice, beside: Sequence[Path], progress: Progress | None
 ) -> ImportPlan:
-    if path.is_dir():
+    # Numbers and Pages may be folders.
+    if path.is_dir() and path.suffix.lower() not in DOCUMENT_ENDINGS:
         return _read_dir(path, may_leave, choice, progress)
     if not path.exists():
         raise InputError("source_missing", path=str(path))

@@ -3,61 +3,113 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from vidgen_core.services.imports.columns import KEPT, match_columns, plain_header
 from vidgen_core.services.imports.numbers import number_of
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 
-#: ``Prompt: …``, ``- **画面**：…``, ``* Duration — 5s``
+#: ``Prompt: …``, ``- **画面**：…``, ``2. Prompt 2 = …``, ``Duration — 5s``
 _FIELD: Final = re.compile(
-    r"\s*+(?:[-*•·]\s++|\d{1,2}[.)、]\s*+)?([*_`]{0,3})([^\s:：*_`|][^:：*`|]{0,30}?)\1\s*+[:：]\s*+[*_`]{0,3}\s*+(.*)"
+    r"\s*+(?:[-*•·]\s++|(\d{1,3})[.)、]\s*+)?([*_`]{0,3})([^\s:：=*_`|][^:：=*`|]{0,40}?)\2?(?:\s*+[:：]|\s++[=—–-](?=\s))\s*+[*_`]{0,3}\s*+(.*)"
 )
 #: ``## Shot 1``, ``**镜头1**``, ``【镜头 1】``, ``--- Shot 2 ---``
 _HEADING: Final = re.compile(
-    r"\s*+(?:#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
+    r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
 )
+#: ``Prompt 2``, ``Prompt (2)``, and ``Shot 2 – Prompt``.
+_BEHIND: Final = re.compile(r"(.*?\D)[\s#(（_.-]*(\d{1,4})[)）]?")
+_BEFORE: Final = re.compile(r"(.*\d\s*(?:[镜鏡][头頭]?)?)[\s|·–—-]*([^\d\s|·–—-].*)")
 _KNOWN: Final = frozenset(plain_header(name) for name in KEPT)
+
+
+class _Record(NamedTuple):
+    line: int
+    #: What its fields say; what stands below ``Shot 1`` under no name is called ``""``.
+    said: dict[str, str]
+    #: The number before its first field, as in ``2. Prompt: …``.
+    counted: str = ""
 
 
 def record_sheet(text: str) -> Sheet | None:
     """The shots of a text as a table; None for what is no list of fields."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    records: list[tuple[int, dict[str, str]]] = []
-    key = ""
-    said = filled = 0
+    records, named, other = _records(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    if all(record.counted and len(record.said) == 1 for record in records):
+        for record in records:
+            record.said["shot"] = record.counted
+    names = list(dict.fromkeys(name for record in records for name in record.said))
+    if "" in names and "prompt" not in match_columns(names).fields:
+        for record in records:
+            record.said["prompt"] = record.said.pop("", "")
+        names = ["prompt" if name == "" else name for name in names]
+    # One field with much text below it is rather a list with a title.
+    joined = sum(line.count("\n") for line in records[0].said.values()) if len(records) == 1 else 0
+    if not match_columns(names).usable or named < other + joined:
+        return None
+    rows = [TableRow(record.line, [record.said.get(name, "") for name in names]) for record in records]
+    return Sheet("", [TableRow(0, names), *rows], left_out=other)
+
+
+def _records(lines: list[str]) -> tuple[list[_Record], int, int]:
+    """The records, how many lines are a field's or heading's first, and how many belong to nothing."""
+    records: list[_Record] = []
+    named = other = 0
+    key: str | None = None
     for place, line in enumerate(lines, start=1):
         if not line.strip() or re.fullmatch(r"\s*(?:```\w*|[-=*]{3,})\s*", line):
-            key = ""
-            continue
-        filled += 1
-        found = _FIELD.fullmatch(line)
-        name = found[2].strip() if found else ""
-        if found and _is_field(name):
-            said += 1
-            if not records or name in records[-1][1]:
-                records.append((place, {}))
-            records[-1][1][name] = found[3].strip()
+            # What stands below a name that says nothing itself is what it says.
+            key = key if key is not None and not records[-1].said.get(key) else None
+        elif field := _field(line):
+            named += 1
+            name, number, counted, value = field
+            if not records or name in records[-1].said or (number and records[-1].said.get("shot", number) != number):
+                records.append(_Record(place, {}, counted))
+            records[-1].said.update({"shot": number} if number else {}, **{name: value})
             key = name
-        elif number := _numbered(line):
-            said += 1
-            records.append((place, {"shot": number}))
+        elif (heading := _HEADING.fullmatch(line)) and (numbered := _numbered(heading[2])):
+            named += 1
+            records.append(_Record(place, numbered))
             key = ""
-        elif key:
-            records[-1][1][key] += f"\n{line.strip()}"
-    names = list(dict.fromkeys(name for _, record in records for name in record))
-    columns = match_columns(names)
-    if said * 2 < filled or not columns.usable or len(columns.fields) < 2 or not records:
-        return None
-    rows = [TableRow(place, [record.get(name, "") for name in names]) for place, record in records]
-    return Sheet("", [TableRow(0, names), *rows])
+        elif key is not None:
+            records[-1].said[key] = f"{records[-1].said.get(key, '')}\n{line.strip()}".lstrip("\n")
+        else:
+            other += 1
+    return records, named, other
+
+
+def _field(line: str) -> tuple[str, str, str, str] | None:
+    """Name, number of the shot, number of the line and text of a field: ``2. Prompt 7: …``, ``### Prompt``."""
+    if (found := _FIELD.fullmatch(line)) and (named := _named(found[3].strip()))[0]:
+        return *named, found[1] or "", _unquoted(found[4].strip())
+    heading = _HEADING.fullmatch(line)
+    name, number = _named(heading[2]) if heading and heading[1] else ("", "")
+    return (name, "", "", "") if name and not number else None
+
+
+def _named(words: str) -> tuple[str, str]:
+    """The field that words name, and the number of the shot that they say with it; both empty for no field."""
+    if _is_field(words):
+        return words, ""
+    if (found := _BEHIND.fullmatch(words)) and _is_field(found[1]):
+        return found[1].strip(), found[2]
+    found = _BEFORE.fullmatch(words)
+    number = number_of(found[1].strip()) if found else None
+    return (found[2], number) if found and number and _is_field(found[2]) else ("", "")
 
 
 def _is_field(name: str) -> bool:
-    return plain_header(name) in _KNOWN or bool(match_columns([name]).fields)
+    return plain_header(name) in _KNOWN or bool(match_columns([name]).meant)
 
 
-def _numbered(line: str) -> str:
-    """The number of a heading that is nothing but one."""
-    found = _HEADING.fullmatch(line)
-    return (number_of(found[1]) or "") if found and not found[1].isdecimal() else ""
+def _unquoted(text: str) -> str:
+    return (
+        text[1:-1] if len(text) > 2 and text[0] + text[-1] in ('""', "“”", "''") and text[0] not in text[1:-1] else text
+    )
+
+
+def _numbered(words: str) -> dict[str, str]:
+    """The number, and perhaps the length, of a heading that is nothing but one: ``Shot 1``, ``Prompt 2``, ``镜头3（5秒）``."""
+    inner = re.fullmatch(r"(.*?)\s*[(（\[]([^()（）]*)[)）\]]", words)
+    bare, length = (inner[1], inner[2]) if inner and re.search(r"\d\s*(?:s|秒)", inner[2]) else (words, "")
+    number = None if re.fullmatch(r"\d+\s*(?:s|秒)?", bare) else number_of(bare) or _named(bare)[1]
+    return {"shot": number} | ({"duration": length} if length else {}) if number else {}

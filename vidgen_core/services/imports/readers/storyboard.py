@@ -14,12 +14,13 @@ import yaml
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.decoding import decodings
-from vidgen_core.services.imports.plan import ImportPlan, Reason
+from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.csv_list import read_bytes
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
+from vidgen_core.services.imports.values import clean
 
 #: Keys below which shots, or what holds them, are searched first.
 _HOLDERS: Final = dict.fromkeys(
@@ -59,6 +60,9 @@ _BEGIN: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]")
 _BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
 #: The first letters of JSON; ``[wide] She turns`` is none.
 _OPENS: Final = re.compile(rb"\{|\[\s*[\[{\"'\]/]")
+#: What JSON is made of, texts with their quotes in one piece.
+_TOKEN: Final = re.compile(r'[\[\]{}]|"(?:(?:[^"\\]|\\.)*+")?|[^\s,:\[\]{}"]++(?=[\s,\]}])', re.DOTALL)
+_CLOSING: Final = str.maketrans("[{", "]}")
 #: YAML: a list of more than one field each, perhaps below a key.
 _YAML: Final = re.compile(
     rb"(?:---\r?\n|#[^\n]*\n|[^\s:\-#{\[]+:(?: [^\n]*)?\r?\n)*[ ]*- [^\s:*\-{\[]+:(?: [^\n]*)?\r?\n[ ]{2,}[^\s:*\-]+:(?:\s|$)"
@@ -72,6 +76,10 @@ def is_storyboard(first: bytes, ending: str) -> bool:
     text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
     if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or _OPENS.match(text):
         return True
+    # Cells of a table may hold JSON: some models take it as their prompt.
+    head = next(decodings(text.splitlines()[0]), "") if text else ""
+    if ending in (".csv", ".tsv") or len(match_columns(re.split(r"[,;\t|]", head)).fields) > 1:
+        return False
     return bool(_FENCE.search(first) or _BEGINS.search(first) or _YAML.match(text))
 
 
@@ -84,7 +92,7 @@ def read_storyboard(
 
     :raises InputError: list_unreadable, list_too_large, list_empty, storyboard_broken, storyboard_without_shots
     """
-    board = _parse(read_bytes(source, name), name)
+    board, notes = _parse(read_bytes(source, name), name)
     project = board.get("project") if isinstance(board, dict) else None
     entries = _entries(board, name)
     keys = _keys(entries)
@@ -96,6 +104,7 @@ def read_storyboard(
         shots=plan_rows(rows, name, around, progress),
         recognised={keys[index]: field for index, field in columns.meant.items()},
         unknown=tuple(columns.unknown.values()),
+        notes=notes,
     )
 
 
@@ -104,7 +113,7 @@ def storyboard_sheet(source: Path | bytes, name: str) -> Sheet:
 
     :raises InputError: as ``read_storyboard``
     """
-    entries = _entries(_parse(read_bytes(source, name), name), name)
+    entries = _entries(_parse(read_bytes(source, name), name)[0], name)
     keys = _keys(entries)
     held = [entry.held if isinstance(entry.held, dict) else {} for entry in entries]
     rows = [TableRow(place, [_text(one.get(key)) for key in keys]) for place, one in enumerate(held, start=1)]
@@ -205,24 +214,68 @@ def _keys(entries: list[_Entry]) -> list[str]:
     return list(dict.fromkeys(key for entry in entries if isinstance(entry.held, dict) for key in entry.held))
 
 
-def _parse(data: bytes, name: str) -> Any:
+def _parse(data: bytes, name: str) -> tuple[Any, tuple[RowNote, ...]]:
+    """What a file holds, and a note where it breaks off."""
     line = 1
     for decoded in decodings(data):
         text = decoded.strip("\ufeff \t\r\n")
         fenced = [found for one in _FENCED.finditer(text) if (found := _loose(one[1])) is not None]
         if fenced:
             # As language models hand it over, words around it and a scene a block.
-            return fenced[0] if len(fenced) == 1 else [one for held in fenced for one in _listed(held)]
+            return fenced[0] if len(fenced) == 1 else [one for held in fenced for one in _listed(held)], ()
         try:
-            return _arranged(json.loads(text))
+            return _arranged(json.loads(text)), ()
         except json.JSONDecodeError as error:
             if (found := _loose(text)) is not None:
-                return found
+                return found, ()
+            if (whole := _broken_off(text)) is not None:
+                params = {"source": name, "line": text.count("\n") + 1, "text": clean(text[-40:])}
+                return whole, (RowNote(None, "list_broken_off", params),)
             line = max(line, error.lineno)
         except (ValueError, RecursionError):
             # Numbers of thousands of digits, thousands of brackets.
             continue
     raise InputError("storyboard_broken", name=name, line=line)
+
+
+def _broken_off(text: str) -> Any:
+    """What is whole of JSON whose end is missing; None for what is broken elsewhere."""
+    begin = _BEGIN.search(text)
+    start = begin.start() if begin else 0
+    open_ = ""
+    #: Of each array and object that is open: where the last of its values ends, and whether that holds others.
+    ends: list[tuple[int, bool]] = []
+    for token in _TOKEN.finditer(text, start):
+        mark = token[0]
+        if mark == '"':
+            break
+        if mark in ("[", "{"):
+            open_ += mark
+            ends.append((0, False))
+            continue
+        if closes := mark in ("]", "}"):
+            if open_[-1:] + mark not in ("[]", "{}"):
+                return None
+            open_ = open_[:-1]
+            ends.pop()
+        if not open_ or len(open_) > 2 * _DEEPEST:
+            return None
+        if closes or open_[-1] == "[":
+            ends[-1] = token.end(), closes
+    for depth in range(len(open_) - 1, -1, -1):
+        end, of_parts = ends[depth]
+        # Where the rows of a table are arrays, the values of one are no rows.
+        if not end or (depth and open_[depth - 1] == "[" and not of_parts):
+            continue
+        closing = open_[: depth + 1][::-1].translate(_CLOSING)
+        if (board := _one(text[start:end] + closing)) is None:
+            return None
+        held = board
+        parts = [held] + [held := (list(held.values()) if isinstance(held, dict) else held)[-1] for _ in range(depth)]
+        board = _arranged(board)
+        if not any(entry.held is part for entry in _shots(board) for part in parts):
+            return board
+    return None
 
 
 def _listed(held: Any) -> list[Any]:

@@ -16,14 +16,16 @@ import respx
 from provider_world import World, finish, make_key, make_params, send
 
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.fake_provider.kie.validation import models
 from vidgen_core.money.prices import Price, estimate
 from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.http.client import Http
 from vidgen_core.providers.kie.adapter import Kie
 from vidgen_core.providers.kie.catalogue import Catalogue
+from vidgen_core.providers.kie.models import KieModel, Listed, model_of
 from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import read_roles
 from vidgen_core.providers.kie.schema import read_document
@@ -263,6 +265,7 @@ def document(input_schema: Any, **more: Any) -> dict[str, Any]:
 
 
 CIRCLE = {"$ref": "#/components/schemas/a"}
+TREE = {"oneOf": [CIRCLE] * 12, "anyOf": [CIRCLE] * 12, "properties": {"a": CIRCLE}}
 
 
 @pytest.mark.parametrize(
@@ -270,6 +273,8 @@ CIRCLE = {"$ref": "#/components/schemas/a"}
     [
         None, "text", [], {}, {"paths": {"/v1/chat/completions": {"post": {}}}}, document(None), document(CIRCLE),
         document(CIRCLE, components={"schemas": {"a": CIRCLE}}),
+        document(CIRCLE, components={"schemas": {"a": TREE}}),
+        document({"type": "object", "properties": {"x": CIRCLE}}, components={"schemas": {"a": TREE}}),
         document({"$ref": "https://evil.example/schema.json"}),
         document({"type": "object", "properties": {}}),
         document({"type": "object", "properties": {"a b": {"type": "string"}}}),
@@ -308,6 +313,119 @@ def test_pictures_are_recognised_only_where_that_is_certain(field, role) -> None
     assert forms is not None
     roles = read_roles(forms[0], draws=False, hints={}).by_role
     assert [name for name, value in roles.items() if value == "image_urls"] == ([role] if role else [])
+
+
+LINK = {"type": "string", "format": "uri"}
+
+
+def model_with(*inputs: dict[str, Any]) -> KieModel:
+    """A model whose request has a prompt and, in each alternative, some fields more."""
+    objects = [
+        {"type": "object", "properties": {"prompt": {"type": "string"}, **fields}, "required": ["prompt"]}
+        for fields in inputs
+    ]
+    forms = read_document(document({"oneOf": objects} if len(objects) > 1 else objects[0]), "m")
+    return model_of("m", Listed(makes="video", forms=forms))
+
+
+@pytest.mark.parametrize(
+    ("field", "lengths", "written"),
+    [
+        ({"type": "integer", "enum": [5, 10]}, (5, 10), 5),
+        ({"type": "integer", "nullable": True, "enum": [5, 10, None]}, (5, 10), 5),
+        ({"type": ["string", "null"], "enum": ["5s", "10s", None]}, (5, 10), "5s"),
+        ({"enum": [5, 10]}, (5, 10), 5),
+        ({"oneOf": [{"const": "5"}, {"const": "10", "title": "long"}]}, (5, 10), "5"),
+        ({"anyOf": [{"type": "string", "enum": ["5"]}, {"type": "null"}]}, (5,), "5"),
+        ({"type": "string", "pattern": "^(5|10)$"}, (5, 10), "5"),
+        ({"type": "integer", "minimum": 5, "maximum": 15, "multipleOf": 5}, (5, 10, 15), 5),
+        ({"type": "integer", "exclusiveMinimum": 3, "exclusiveMaximum": 6}, (4, 5), 5),
+        ({"type": "integer", "minimum": 3, "exclusiveMinimum": True, "maximum": 6, "exclusiveMaximum": True}, (4, 5), 5),
+        ({"type": "number", "exclusiveMinimum": 3.5, "maximum": 5.5}, (4, 5), 5),
+        ({"type": "string", "minimum": "4", "maximum": "5"}, (4, 5), "5"),
+        ({"anyOf": [{"const": -1}, {"type": "integer", "minimum": 4, "maximum": 5}]}, (4, 5), 5),
+        ({"anyOf": [{"type": "string", "enum": ["auto"]}, {"type": "integer", "minimum": 4, "maximum": 5}]}, (4, 5), 5),
+        ({"allOf": [{"type": "integer"}, {"minimum": 4, "maximum": 5}]}, (4, 5), 5),
+    ],
+)  # fmt: skip
+def test_lengths_are_read_of_every_kind_of_schema_and_sent_as_it_wants_them(field, lengths, written) -> None:
+    model = model_with({"duration": field})
+    can = model.capabilities()
+
+    assert can.lengths == lengths
+    assert {one.code for one in validate_order(can, make_params(duration=float(lengths[-1] + 1)))} == {
+        "duration_not_taken"
+    }
+    request = model.request(can.settle(make_params(duration=5.0)), {}, seed=None, translate=False)
+    assert request is not None
+    assert request["input"]["duration"] == written
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "wish", "written"),
+    [
+        ("resolution", {"type": "integer", "enum": [720, 1080]}, {"size": "1080P"}, 1080),
+        ("resolution", {"oneOf": [{"const": "720p"}, {"const": "1080p"}]}, {"size": "1080P"}, "1080p"),
+        ("aspect_ratio", {"type": ["string", "null"], "enum": ["16:9", "9:16", None]}, {}, "9:16"),
+        ("sound", {"type": "string", "enum": ["on", "off"]}, {"sound": True}, "on"),
+        ("generate_audio", {"type": "string", "enum": ["true", "false"]}, {"sound": False}, "false"),
+        ("generate_audio", {"default": True}, {"sound": False}, False),
+        ("reference_image_urls", {"type": "array", "items": {"anyOf": [LINK, {"type": "null"}]}, "maxItems": 2}, {"references": 2}, ["l", "l"]),
+        ("reference_image_urls", {"oneOf": [LINK, {"type": "array", "items": LINK, "maxItems": 2}]}, {"references": 2}, ["l", "l"]),
+        ("first_frame_url", {"anyOf": [LINK, {"type": "null"}]}, {"image": "a.png"}, "l"),
+    ],
+)  # fmt: skip
+def test_other_values_are_read_of_every_kind_of_schema(name, field, wish, written) -> None:
+    model = model_with({name: field})
+    references = tuple(ShotReference(image=f"{n}.png") for n in range(wish.get("references", 0)))
+    can = model.capabilities()
+    params = can.settle(make_params(**wish | {"references": references}))
+
+    assert [one for one in validate_order(can, params) if one.fatal] == []
+    pictures = {"first": ["l"] if wish.get("image") else [], "references": ["l"] * len(references)}
+    request = model.request(params, pictures, seed=None, translate=False)
+    assert request is not None
+    assert request["input"][name] == written
+    if references:
+        many = params.model_copy(update={"references": references * 2})
+        assert "references_too_many" in {one.code for one in validate_order(can, many)}
+
+
+def test_what_one_alternative_takes_is_not_asked_of_another() -> None:
+    prompt = {"prompt": {"type": "string"}}
+    one = {"duration": {"type": "integer", "enum": [4, 8]}, "resolution": {"enum": ["720p"]}}
+    other = {"duration": {"type": "integer", "minimum": 4, "maximum": 15}, "resolution": {"enum": ["720p", "1080p"]}}
+    shapes = {
+        "oneOf": [
+            {"properties": prompt | one},
+            {"properties": prompt | other | {"image_url": LINK}, "required": ["image_url"]},
+        ]
+    }
+    model = model_of("m", Listed(makes="video", forms=read_document(document(shapes), "m")))
+    can = model.capabilities()
+    shown: dict[str, Any] = {"image": "a.png"}
+
+    def against(**wish: Any) -> list[str]:
+        return [one.code for one in model.against(can.settle(make_params(**wish)))]
+
+    assert against(duration=8.0) == against(**shown, duration=15.0, size="1080P") == []
+    assert against(duration=15.0) == against(size="1080P") == ["combination_not_taken"]
+    assert model.request(can.settle(make_params(duration=15.0)), {}, seed=None, translate=False) is None
+
+
+def test_alternatives_within_alternatives_and_parts_are_found() -> None:
+    first = {"properties": {"first_frame_url": LINK}, "required": ["first_frame_url"]}
+    others = {
+        "properties": {"reference_image_urls": {"type": "array", "items": LINK}},
+        "required": ["reference_image_urls"],
+    }
+    prompt = {"type": "object", "properties": {"prompt": {"type": "string"}}, "required": ["prompt"]}
+    for schema in (
+        {"allOf": [prompt, {"oneOf": [first, others]}]},
+        {"oneOf": [{"anyOf": [{"allOf": [prompt, first]}, {"type": "null"}]}, {"allOf": [prompt, others]}]},
+    ):
+        modes = model_of("m", Listed(makes="video", forms=read_document(document(schema), "m"))).capabilities().modes
+        assert modes == {GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES}
 
 
 async def test_a_list_of_pictures_of_unknown_use_asks_first(kie, world) -> None:

@@ -7,7 +7,7 @@ what schemas do not say. A model of which there is no schema takes a prompt and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -22,7 +22,7 @@ from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Capabilities, Problem, PromptLimits, SecondsRange
 from vidgen_core.providers.kie.price_prose import prices_in
-from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name
+from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name, switch
 from vidgen_core.providers.kie.schema import Field, Form, form_of
 
 #: Models of the older Veo API (docs.kie.ai/veo3-api), the default first; they are not in the catalogue any more.
@@ -151,7 +151,37 @@ class KieModel(Frozen):
         able = [one for one in self.forms if one.takes(mode)]
         # What no form has is warned about before; what some have must not be lost in another.
         listed_roles = [role for role, value in requested.items() if value and any(one.field(role) for one in able)]
-        return next((one for one in able if all(one.field(role) for role in listed_roles)), None)
+        fitting = [one for one in able if all(one.field(role) for role in listed_roles)]
+        # The same holds for values: each may be taken by one form and not by another.
+        tests = [test for test in self._fits(params) if any(map(test, self.forms))]
+        return next((one for one in fitting if all(test(one) for test in tests)), None)
+
+    def _fits(self, params: GenerationParams) -> Iterator[Callable[[KieForm], bool]]:
+        """Of each value of an order, whether a form takes it or leaves it open."""
+
+        def listed(role: Role, value: str, name: Callable[[str], str | None]) -> Callable[[KieForm], bool]:
+            def test(form: KieForm) -> bool:
+                field = form.field(role)
+                return field is None or not field.enum or value in {name(str(word)) for word in field.enum}
+
+            return test
+
+        def lasts(form: KieForm) -> bool:
+            values, span = seconds_in(field) if (field := form.field("seconds")) else ((), None)
+            inside = params.duration in values or (span is not None and span[0] <= (params.duration or 0) <= span[1])
+            return inside or not (values or span)
+
+        def holds(form: KieForm) -> bool:
+            field = form.field(*_REFERENCES)
+            return field is None or field.longest is None or len(params.references) <= _most(field)
+
+        yield listed("ratio", params.aspect_ratio, ratio_name)
+        if params.size != AUTO:
+            yield listed("size", params.size, self.size_of)
+        if params.duration is not None:
+            yield lasts
+        if params.mode is GenerationMode.REFERENCES:
+            yield holds
 
     def size_of(self, word: str) -> str | None:
         """Our name for a size of theirs."""
@@ -219,8 +249,8 @@ class KieModel(Frozen):
             form = self.forms[0]
             sent += [*form.roles.fixed.values(), *_defaults(form)]
             seconds = _default_seconds(form.field("seconds"))
-            if (switch := form.field("sound")) is not None:
-                sound = switch.default is True
+            if (heard := form.field("sound")) is not None:
+                sound = heard.default == switch(heard).get(True, True)
         found = prices_in(
             self.model, self.price, values=sent, sizes=_lower(self.sizes), usual_seconds=seconds, usual_sound=sound
         )
@@ -289,6 +319,8 @@ class KieModel(Frozen):
             named = ratio_name if role == "ratio" else self.size_of
             words = {named(str(word)): word for word in field.enum}
             value = words.get(value if value in words else str(value).upper(), field.default)
+        if role == "sound" and value is not None and (words := switch(field)):
+            return words[value]
         if value is None and field.required:
             return field.default if field.default is not None else False if field.type == "boolean" else None
         return value

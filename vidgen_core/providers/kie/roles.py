@@ -6,6 +6,7 @@ an order with it asks first. Names and types are those of KIE's request schemas 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -42,7 +43,8 @@ _PICTURES: Final = re.compile(
     r"(image|input|img)_(urls|input|images|list)|images|(image|input|img)_?urls?|image|input_image"
 )
 _SIZES: Final = re.compile(r"resolution|quality|(image|video)_(resolution|size)|size")
-_SIZE: Final = re.compile(r"(\d{3,4}\s?p|[1-9](\.\d)?k)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(\d{3,4}\s?p|[1-9](\.\d)?k|(?:360|480|540|720|768|1080|1440|2160))", re.IGNORECASE)
+_ON_OFF: Final = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
 _RATIO: Final = re.compile(r"\d{1,2}:\d{1,2}")
 _AUTOMATIC: Final = frozenset({"auto", "adaptive"})
 _SPAN: Final = re.compile(
@@ -107,10 +109,12 @@ def read_roles(
 def _role(name: str, field: Field, *, draws: bool, by_mode: bool) -> Role | None:
     for role, pattern, types in _NAMES:
         if re.fullmatch(pattern, name):
+            if role == "sound" and switch(field):
+                return role
             return role if field.type in types and not (draws and role in ("first", "last")) else None
     if _PICTURES.fullmatch(name) and field.type in ("string", "string[]"):
         return _pictures(field, draws=draws, by_mode=by_mode)
-    if _SIZES.fullmatch(name) and field.enum and all(isinstance(one, str) and size_name(one) for one in field.enum):
+    if _SIZES.fullmatch(name) and field.enum and all(size_name(str(one)) for one in field.enum):
         return "size"
     ratios = sum(bool(_RATIO.fullmatch(str(one))) for one in field.enum)
     if ratios >= 2 and all(ratio_name(str(one)) for one in field.enum):
@@ -159,7 +163,14 @@ def _modes(field: Field) -> dict[GenerationMode, Value]:
 
 def size_name(value: str) -> str | None:
     """Our name for a size: ``720P``, ``4K``; None where it is none."""
-    return re.sub(r"\s", "", value).upper() if _SIZE.fullmatch(value) else None
+    name = re.sub(r"\s", "", value).upper() if _SIZE.fullmatch(value) else None
+    return f"{name}P" if name and name.isdecimal() else name
+
+
+def switch(field: Field) -> dict[bool, Value]:
+    """The words for on and off, where a field has these two and no others."""
+    words = {_ON_OFF.get(str(one).lower()): one for one in field.enum}
+    return {on: word for on, word in words.items() if on is not None} if set(words) == {True, False} else {}
 
 
 def ratio_name(value: str) -> str | None:
@@ -173,7 +184,12 @@ def seconds_in(field: Field) -> tuple[tuple[float, ...], tuple[float, float] | N
     if values and all(one is not None for one in values):
         return tuple(one for one in values if one is not None and one > 0), None
     if field.minimum is not None and field.maximum is not None and field.maximum > 0:
-        return (), (max(field.minimum, 1.0), field.maximum)
+        least, step = max(field.minimum, 1.0), field.step or 1.0
+        if 1 < step <= field.maximum:
+            return tuple(
+                step * n for n in range(math.ceil(least / step), min(int(field.maximum / step), 600) + 1)
+            ), None
+        return (), (least, field.maximum)
     spans = {tuple(float(end) for end in match.groups() if end) for match in _SPAN.finditer(field.description)}
     spans = {span for span in spans if span[0] < span[1]}
     if len(spans) == 1:

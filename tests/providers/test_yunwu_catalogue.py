@@ -34,7 +34,7 @@ def listed(*labels: str, name: str = "model-x", **more: Any) -> Any:
     [
         "Unified video format", "unified VIDEO format", " Unified  Video Format ", "OpenAI video format", "openAI视频格式",
         "Grok video", "grok视频", "GROK视频", "Doubao video", "Doubao video (Async)", "Doubao video（Async）", "豆包视频异步", "豆包视频",
-        "视频统一格式", "统一视频格式", "Unified video format (async)",
+        "视频统一格式", "统一视频格式", "Unified video format (async)", "視頻統一格式", "Ｕnified video format（beta）", "统一视频格式(新)",
     ],
 )  # fmt: skip
 def test_labels_of_the_unified_route_are_known_in_both_languages_and_any_case(label: str) -> None:
@@ -87,6 +87,24 @@ def test_the_list_itself_says_what_its_labels_stand_for() -> None:
     assert listed("Grok video", supported_endpoint=told)["model-x"].families == ("openai",)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"supported_endpoint_types": "Grok video, something"}, None),
+        ({"supported_endpoint_types": [{"type": "Novel", "path": "/v1/video/create"}]}, None),
+        ({"endpoints": {"Novel": {"path": "/v1/video/create", "method": "POST"}}}, None),
+        ({"supported_endpoints": ["Novel"]}, [{"label": "Novel", "path": "https://relay.example/v1/video/create"}]),
+        ({"endpoint_types": ["Novel"]}, {"Novel": "/v1/video/create"}),
+    ],
+)  # fmt: skip
+def test_labels_and_paths_are_found_in_shapes_that_nobody_announced(row: dict[str, Any], told: Any) -> None:
+    priced_row = {"quota_type": 1, "model_price": 0.1, **row}
+    for rows in ([{"model_name": "veo9", **priced_row}], {"veo9": priced_row}):
+        body = {"data": rows, "supported_endpoint": told}
+        assert video_models(body)["veo9"].families == ("unified",)
+        assert [one.model for one in prices(body, STATUS)] == ["veo9"]
+
+
 def test_the_unified_route_is_preferred_where_a_model_has_several() -> None:
     assert listed("openAI官方视频格式", "视频统一格式")["model-x"].families == ("unified", "openai")
 
@@ -97,7 +115,7 @@ def test_the_unified_route_is_preferred_where_a_model_has_several() -> None:
         None, 7, "x", [], {}, {"data": None}, {"data": "x"}, {"data": [None, 7, [], {}]}, {"data": [{"id": 7}]},
         {"data": [{"id": "a\n b", "supported_endpoint_types": ["Grok video"]}]},
         {"data": [{"id": "x" * 300, "supported_endpoint_types": ["Grok video"]}]},
-        {"data": [{"id": "a", "supported_endpoint_types": "Grok video"}]},
+        {"data": {"a": {"b": 1}}}, {"data": {"a": {"supported_endpoint_types": {"x": {"path": 7}}}}},
         {"data": [{"id": "a", "supported_endpoint_types": [None, 7, {}]}]},
         {"data": [{"id": "a", "supported_endpoint_types": ["x"]}], "supported_endpoint": [1]},
     ],

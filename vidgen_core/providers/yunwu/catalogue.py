@@ -8,6 +8,7 @@ on disk for its address and used from there; an answer that makes no sense leave
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ _LABELS: Final = (
     ("seedance", re.compile(r"(?:seedance|volc|火山).{0,24}")),
     ("kling", re.compile(r"(?:kling|可灵)?(?:文生视频|图生视频|多图参考生视频|texttovideo|imagetovideo|text2video|image2video)|(?:kling|可灵)(?:video|视频).{0,12}")),
 )  # fmt: skip
+#: Traditional characters of labels as simplified ones.
+_SIMPLE: Final = str.maketrans("視頻統圖參", "视频统图参")
 #: Paths, and the family that speaks them.
 _PATHS: Final = (
     ("/v1/video/create", "unified"),
@@ -101,10 +104,18 @@ class YunwuCatalogue:
             part.replace(self._file)
 
 
+#: What a row says of its model, besides its name.
+_ENDPOINTS: Final = ("supported_endpoint_types", "supported_endpoints", "endpoint_types", "endpoints")
+_TOLD: Final = frozenset({*_ENDPOINTS, "model_price", "quota_type"})
+
+
 def rows_in(body: Any) -> list[Mapping[str, Any]]:
     """The rows of a list of models or prices, wherever the answer has them."""
     for path in ("data", "data.models", "data.data", "data.list", "models", ""):
         found = at(body, path) if path else body
+        if isinstance(found, Mapping) and any(isinstance(row, Mapping) and _TOLD & set(row) for row in found.values()):
+            # Rows by the names of their models.
+            found = [{"id": str(name), **row} for name, row in found.items() if isinstance(row, Mapping)]
         if isinstance(found, list):
             return [row for row in found[:MOST_ROWS] if isinstance(row, Mapping)]
     return []
@@ -122,29 +133,47 @@ def video_models(body: Any) -> dict[str, ListedModel]:
 
 
 def _video_models(body: Any) -> Iterator[tuple[str, ListedModel]]:
-    paths = _paths_of_labels(body)
+    paths = dict(_paths_of_labels(at(body, "supported_endpoint") or at(body, "data.supported_endpoint")))
     for row in rows_in(body):
-        name, types = name_in(row), row.get("supported_endpoint_types")
-        if name is None or not isinstance(types, list):
+        name, types = name_in(row), next((row[key] for key in _ENDPOINTS if row.get(key)), None)
+        if name is None:
             continue
-        labels = tuple(label.strip() for label in types[:_MOST_LABELS] if isinstance(label, str) and label.strip())
-        found = {family for label in labels if (family := _family_of(label, paths))}
+        own = paths | dict(_paths_of_labels(types))
+        labels = tuple(_labels(types))
+        found = {family for label in labels if (family := _family_of(label, own))}
         if found:
             yield name, ListedModel(families=tuple(name for name in _ORDER if name in found), labels=labels)
         elif any(_VIDEO_LABEL.search(label) for label in labels) and "视频" in str(row.get("tags", "视频")):
             yield name, ListedModel(labels=labels)
 
 
+def _labels(types: Any) -> Iterator[str]:
+    """The labels of a row: texts, one text with commas between, or entries that have them."""
+    if isinstance(types, str):
+        types = re.split(r"[,，;；|]", types)
+    elif isinstance(types, Mapping):
+        types = list(types)
+    for one in types[:_MOST_LABELS] if isinstance(types, list) else ():
+        label = one if isinstance(one, str) else _label_of(one)
+        if label.strip():
+            yield label.strip()
+
+
+def _label_of(entry: Any) -> str:
+    return next((text for key in ("label", "type", "name", "title") if isinstance(text := at(entry, key), str)), "")
+
+
 _ORDER: Final = ("unified", "openai", "kling", "vidu", "hailuo", "seedance")
 
 
-def _paths_of_labels(body: Any) -> dict[str, str]:
-    """What the list itself says of its labels."""
-    told = at(body, "supported_endpoint") or at(body, "data.supported_endpoint")
-    if not isinstance(told, Mapping):
-        return {}
-    paths = ((label, at(entry, "path")) for label, entry in told.items())
-    return {str(label): path for label, path in paths if isinstance(path, str) and path.startswith("/")}
+def _paths_of_labels(told: Any) -> Iterator[tuple[str, str]]:
+    """The paths that a list itself names for labels: an entry or a path by each, or entries that have both."""
+    if isinstance(told, list):
+        told = {_label_of(entry): entry for entry in told}
+    for label, entry in told.items() if isinstance(told, Mapping) else ():
+        path = entry if isinstance(entry, str) else at(entry, "path") or at(entry, "url")
+        if label and isinstance(path, str) and (path := re.sub(r"^https?://[^/]+(?=/)", "", path)).startswith("/"):
+            yield str(label), path
 
 
 def _family_of(label: str, paths: Mapping[str, str]) -> str | None:
@@ -157,6 +186,7 @@ def _family_of(label: str, paths: Mapping[str, str]) -> str | None:
     if "/" in label:
         # Replicate's labels are its models.
         return None
-    words = re.sub(r"[\s()（）\[\]【】_·,，.-]", "", label).lower()
-    words = re.sub(r"(?:async|异步)$", "", words)
+    plain = unicodedata.normalize("NFKC", label).translate(_SIMPLE)
+    words = re.sub(r"[\s()\[\]【】_·,.-]", "", plain).lower()
+    words = re.sub(r"(?:async|异步|beta|new|新版?|推荐)+$", "", words)
     return next((family for family, known in _LABELS if known.fullmatch(words)), None)

@@ -52,14 +52,17 @@ PAID = [
     ("veo-3-1", FinishVerb.FETCH_1080P, "veo/get-1080p-video", 5),
     ("veo-3-1", FinishVerb.FETCH_4K, "veo/get-4k-video", 120),
     ("veo3_fast", FinishVerb.EXTEND, "veo3_fast", 60),
+    ("veo3_fast", FinishVerb.FETCH_1080P, "veo/get-1080p-video", 0),
+    ("veo3_fast", FinishVerb.FETCH_4K, "veo/get-4k-video", 120),
     ("grok-imagine/image-to-video", FinishVerb.EXTEND, "grok-imagine/extend", 20),
     ("grok-imagine/image-to-video", FinishVerb.UPSCALE, "grok-imagine/upscale", 10),
     ("happyhorse/image-to-video", FinishVerb.UPSCALE, "topaz/video-upscale", 40),
 ]
 
 
-def test_every_way_to_finish_makes_a_take_that_names_its_parent(world) -> None:
+def test_every_way_to_finish_makes_a_take_that_names_its_parent(world, monkeypatch: pytest.MonkeyPatch) -> None:
     home, app, server = world
+    monkeypatch.setattr("vidgen_core.providers.kie.adapter.LARGER_EVERY", 0.0)
     with home.running():
         takes = {model: take_of(home, app, model) for model in dict.fromkeys(row[0] for row in PAID)}
         for model, verb, by, price in PAID:

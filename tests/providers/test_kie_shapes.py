@@ -16,11 +16,14 @@ from provider_world import World, finish, job_of, make_key, make_params, send
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, ShotReference
+from vidgen_core.domain.tasks import FinishVerb, ParentTake
 from vidgen_core.fake_provider.kie.validation import check_task, check_veo, models
-from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.base import Order, RemoteJob, RemoteState, RemoteStatus, Submission
 from vidgen_core.providers.kie.adapter import Kie
-from vidgen_core.providers.kie.models import VEO, built_in, model_of
+from vidgen_core.providers.kie.models import built_in, model_of
+from vidgen_core.providers.kie.veo import MODELS as VEO
 
 KEY = make_key()
 URL = "https://cdn.example.com/v/1.mp4"
@@ -410,6 +413,41 @@ async def test_where_there_is_none_the_plain_one_is_taken(kie, world) -> None:
 async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, resolution) -> None:
     done = {"successFlag": 1, "response": {"resultUrls": [URL], "resolution": resolution}}
     assert (await validated(kie, world, done, job("veo3_fast", **wishes))).url == URL
+
+
+async def test_a_4k_version_is_ordered_once_and_asked_for_by_the_same_request(kie, world, monkeypatch) -> None:
+    parent = ParentTake(
+        verb=FinishVerb.FETCH_4K, take=1, number=1, provider=ProviderId("kie"), model="veo3_fast", remote_id="t1",
+        made_at=datetime.now(UTC), video="v.mp4", seconds=8.0,
+    )  # fmt: skip
+    order = Order(reference="r", model="veo/get-4k-video", params=make_params(parent=parent))
+    prepared = await kie.prepare(order, KEY)
+    making = {"code": 422, "msg": "4k is processing. It should be ready in 5-10 minutes"}
+    done = {"code": 200, "data": {"taskId": "t1", "resultUrls": [URL], "imageUrls": ["https://cdn.example.com/p.png"]}}
+    with respx.mock(base_url=world.server.url) as wire:
+        route = wire.post("/api/v1/veo/get-4k-video").respond(json=making)
+        remote_id = (await kie.submit(order, prepared, KEY)).remote_id
+        assert remote_id == "t1"
+        of = job("veo/get-4k-video").model_copy(update={"sent": prepared.sent})
+        assert [(await kie.poll(of, KEY)).status for _ in range(3)] == [RemoteStatus.RUNNING] * 3
+        assert route.call_count == 2, "the order, and one look in half a minute"
+        monkeypatch.setattr("vidgen_core.providers.kie.adapter.LARGER_EVERY", 0.0)
+        route.respond(json=done)
+        assert (await kie.poll(of, KEY)).url == URL
+        assert {json.loads(call.request.content)["taskId"] for call in route.calls} == {"t1"}
+        for refused in (
+            {"code": 422, "msg": "record status is not success"},
+            {"code": 402, "msg": "credits are insufficient"},
+        ):
+            route.respond(json=refused)
+            with pytest.raises(RemoteError):
+                await kie.submit(order, prepared, KEY)
+
+
+@pytest.mark.parametrize(("seconds", "codes"), [(8.0, []), (None, []), (4.0, ["duration_not_taken"])])
+async def test_references_make_videos_of_eight_seconds_by_the_older_route(kie, seconds, codes) -> None:
+    params = make_params(references=(ShotReference(image="a.png"),), duration=seconds)
+    assert [one.code for one in kie.check("veo3_fast", params) if one.fatal] == codes
 
 
 # --- links and credits -----------------------------------------------------------------------------------------------

@@ -467,7 +467,37 @@ async def extend(request: Request) -> Response:
     return await _submit(request, _VEO, check, lambda body: str(body.get("prompt") or ""), order_of)
 
 
+class _Larger(Kie):
+    """A larger version, which has the id of its job and is told of as being made."""
+
+    def new_id(self, order: Order) -> str:
+        return f"{order.params['taskId']}{self._prefix}"
+
+    def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- KIE names no request
+        return _MAKING.answer()
+
+
+_UHD: Final = _Larger("_4k")
+_MAKING: Final = kie_refusal("4k is processing. It should be ready in 5-10 minutes, please check back shortly", 422)
+
+
+async def uhd_video(request: Request) -> Response:
+    """The 4K file of a finished Veo job: paid for by the first request, told of by those after it."""
+    parent = _parent(request, await json_object(request) or {})
+    if parent is None or parent.key != key_of(request) or parent.order.interface != "veo":
+        return kie_refusal("taskId is invalid or the task does not exist", 422).answer()
+    if parent.stage(rehearsal_of(request).now()) is not Stage.SUCCEEDED:
+        return kie_refusal("record status is not success", 422).answer()
+    made = rehearsal_of(request).jobs.find(f"{parent.id}_4k")
+    if made is None:
+        order = replace(parent.order, width=3840, height=2160, price=120.0, params={"taskId": parent.id})
+        return await _submit(request, _UHD, lambda _: None, lambda _: order.prompt, lambda _, __: order)
+    seen = poll_view(request, made, FILES, fresh_link=False)
+    return ok({"taskId": parent.id, "resultUrls": [seen.url]}) if seen.url else _MAKING.answer()
+
+
 ROUTES: Final = (
+    Route("/api/v1/veo/get-4k-video", uhd_video, methods=["POST"]),
     Route("/api/v1/veo/generate", generate, methods=["POST"]),
     Route("/api/v1/veo/extend", extend, methods=["POST"]),
     Route("/api/v1/veo/record-info", veo_record),

@@ -5,6 +5,7 @@ Pictures travel as links: they are uploaded first, unless the shot has a public 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,7 @@ from vidgen_core.providers.http.error_mapping import (
 from vidgen_core.providers.http.job_status import values
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve
 from vidgen_core.providers.kie import models as kie_models
+from vidgen_core.providers.kie import veo
 from vidgen_core.providers.kie.catalogue import Catalogue
 from vidgen_core.providers.kie.models import KieModel
 from vidgen_core.providers.kie.responses import (
@@ -83,6 +85,9 @@ GRACE: Final = timedelta(seconds=30)
 FAILS_OFTEN: Final = 60.0
 #: How long KIE stores the videos of its jobs.
 STORED: Final = timedelta(days=14)
+#: Seconds between two requests for a 4K version (docs.kie.ai/veo3-api).
+LARGER_EVERY: Final = 30.0
+_LARGER_LINKS: Final = ("data.resultUrl", *LINKS)
 #: After so long the result is taken as it is, without waiting for its larger version.
 UPSCALING: Final = timedelta(minutes=8)
 
@@ -113,6 +118,8 @@ class Kie(Provider):
         self._uploader = Uploader(self._http, uploads or MemoryUploads())
         #: What was found out of the table and a state of the catalogue.
         self._facts: tuple[object, dict[Hashable, Any]] = (None, {})
+        #: When a larger version of a job was asked for (monotonic).
+        self._larger_asked: dict[str, float] = {}
         self._catalogue = Catalogue(self._http, locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
@@ -130,7 +137,7 @@ class Kie(Provider):
     # --- what it can --------------------------------------------------------------------------------------------------
 
     def models(self) -> tuple[str, ...]:
-        return self._names("video", self._own.model, *kie_models.VEO)
+        return self._names("video", self._own.model, *veo.MODELS)
 
     def picture_models(self) -> tuple[str, ...]:
         return self._names("picture")
@@ -166,8 +173,8 @@ class Kie(Provider):
 
     def capabilities(self, model: str) -> Capabilities:
         self._catalogue.want(model)
-        if kie_models.is_veo(model):
-            return kie_models.veo_capabilities(model)
+        if model in veo.MODELS:
+            return veo.capabilities(model)
         return self._remembered(("can", model), lambda: self._known(model).capabilities())
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
@@ -176,8 +183,9 @@ class Kie(Provider):
             found = self._against_parent(can, params, params.parent)
         else:
             found = validate_order(can, params)
-        if params.parent is None and not kie_models.is_veo(model):
-            found += self._known(model).against(can.settle(params))
+        if params.parent is None:
+            settled = can.settle(params)
+            found += veo.against(settled) if model in veo.MODELS else self._known(model).against(settled)
         success = self._catalogue.success(self.base_url, model) if self._own.live_catalogue else None
         if success is not None and success < FAILS_OFTEN:
             failing = {"model": model, "rate": round(success)}
@@ -202,7 +210,7 @@ class Kie(Provider):
             for name, row in kie_models.built_in().items()
             if row.finish and ((mine and take.model in row.of) or "*" in row.of)
         ]
-        if mine and kie_models.is_veo(take.model):
+        if mine and take.model in veo.MODELS:
             offers.insert(0, FinishOffer(verb=FinishVerb.EXTEND, model=take.model, needs_prompt=True))
         # What KIE makes from its own job goes before what it makes from a file.
         return tuple(sorted(offers, key=lambda one: "*" in getattr(kie_models.built_in().get(one.model), "of", ())))
@@ -231,11 +239,9 @@ class Kie(Provider):
         # The same seed twice is the same video twice.
         seed = params.seed + order.take - 1 if params.seed is not None else None
         translate = bool(params.options.get("enable_translation", own.enable_translation))
-        if kie_models.is_veo(order.model):
+        if order.model in veo.MODELS:
             fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
-            payload = kie_models.veo_request(
-                order.model, params, pictures, seed, translate=translate, fallback=fallback
-            )
+            payload = veo.request(order.model, params, pictures, seed, translate=translate, fallback=fallback)
         else:
             model = self._known(order.model)
             found = model.request(params, pictures, seed=seed, translate=translate)
@@ -247,9 +253,12 @@ class Kie(Provider):
     async def _prepare_finishing(self, order: Order, parent: ParentTake, key: Key | None) -> Prepared:
         """A request that names the job of the take, or the uploaded file of it."""
         params = order.params
-        if kie_models.is_veo(order.model):
-            payload = kie_models.veo_extension(order.model, params, parent.remote_id or "")
+        if order.model in veo.MODELS:
+            payload = veo.extension(order.model, params, parent.remote_id or "")
             return Prepared(payload=payload, sent=_without_prompt(payload))
+        if parent.model in veo.MODELS and order.model in veo.LARGER:
+            payload = {"taskId": parent.remote_id, "index": 0}
+            return Prepared(payload=payload, sent={"path": order.model, "parent": parent.take})
         model, facts = self._known(order.model), {}
         source: dict[Role, str] = {"task": parent.remote_id} if parent.remote_id else {}
         found = model.request(params, {}, seed=None, translate=True, source=source) if source else None
@@ -266,8 +275,11 @@ class Kie(Provider):
         return Prepared(payload=found, sent=_without_prompt(found) | facts | {"parent": parent.take})
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
-        veo = "veo/extend" if order.params.parent else "veo/generate"
-        path = veo if kie_models.is_veo(order.model) else "jobs/createTask"
+        if larger := prepared.sent.get("path"):
+            return await self._order_larger(larger, prepared.payload, key)
+        path = "jobs/createTask"
+        if order.model in veo.MODELS:
+            path = "veo/extend" if order.params.parent else "veo/generate"
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )
@@ -280,17 +292,36 @@ class Kie(Provider):
                 await self._uploader.forget(name)
         raise error
 
+    async def _order_larger(self, path: str, payload: Mapping[str, Any], key: Key | None) -> Submission:
+        """Have a larger version made of a job of the older Veo API, which goes on under the id of that job."""
+        answer = await self._ask_larger(Verb.SUBMIT, self.base_url, path, payload, key)
+        said = said_by(answer)
+        # That it is being made is said as a refusal.
+        if _larger_link(answer, self.base_url) or "is processing" in said.text.lower():
+            remote_id = str(payload["taskId"])
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        raise refusal(TABLE, answer, said)
+
+    async def _ask_larger(
+        self, verb: Verb, base: str, path: str, payload: Mapping[str, Any], key: Key | None
+    ) -> ProviderResponse:
+        url, method = f"{base}/api/v1/{path}", veo.LARGER[path]
+        given = {"json": payload} if method == "POST" else {"params": payload}
+        return await self._http.call(verb, method, url, key=key, **given)
+
     # --- poll and fetch -----------------------------------------------------------------------------------------------
 
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
-        path = "veo/record-info" if kie_models.is_veo(job.model) else "jobs/recordInfo"
+        if (larger := job.sent.get("path")) in veo.LARGER:
+            return await self._poll_larger(job, str(larger), key)
+        path = "veo/record-info" if job.model in veo.MODELS else "jobs/recordInfo"
         answer = await self._get(job, path, key, taskId=job.remote_id)
         data = record_in(answer)
         if data is None:
             return _no_record(answer, job)
         body = {"data": data}
         base = job.base_url or self.base_url
-        if not kie_models.is_veo(job.model) and self._known(job.model).makes == "picture":
+        if job.model not in veo.MODELS and self._known(job.model).makes == "picture":
             return _state(_picture_outcome(body, base), answer, data)
         probe = partial(is_video, self._http, key=key, home=base)
         seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
@@ -301,14 +332,33 @@ class Kie(Provider):
 
     async def _upscaled(self, plain: RemoteState, job: RemoteJob, key: Key | None) -> RemoteState:
         """The 1080p version of a finished Veo job; the plain one where there is none (docs.kie.ai/veo3-api)."""
-        answer = await self._get(job, "veo/get-1080p-video", key, taskId=job.remote_id, index=0)
-        link = resolve(at(answer.json, "data.resultUrl"), job.base_url or self.base_url)
-        if went_well(answer) and link:
-            return plain.model_copy(update={"url": link})
+        larger = await self._poll_larger(job, "veo/get-1080p-video", key, otherwise=plain)
         waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < UPSCALING
-        if waiting and classify(TABLE, said_by(answer)) is NOT_READY:
+        return larger if waiting or larger.status is RemoteStatus.SUCCEEDED else plain
+
+    async def _poll_larger(
+        self, job: RemoteJob, path: str, key: Key | None, *, otherwise: RemoteState | None = None
+    ) -> RemoteState:
+        """How far a larger version is: the request that has it made is the one that asks for it.
+
+        :param otherwise: what it comes to where there is none; without it that is an error
+        """
+        now = time.monotonic()
+        if otherwise is None and now - self._larger_asked.get(job.remote_id, -LARGER_EVERY) < LARGER_EVERY:
+            return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling")
+        self._larger_asked[job.remote_id] = now
+        base = job.base_url or self.base_url
+        answer = await self._ask_larger(Verb.POLL, base, path, {"taskId": job.remote_id, "index": 0}, key)
+        if link := _larger_link(answer, base):
+            self._larger_asked.pop(job.remote_id, None)
+            return (otherwise or RemoteState(status=RemoteStatus.SUCCEEDED, evidence=answer.evidence)).model_copy(
+                update={"url": link}
+            )
+        if classify(TABLE, said_by(answer)) is NOT_READY:
             return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling", evidence=answer.evidence)
-        return plain
+        if otherwise is None:
+            raise error_of(TABLE, answer, said_by(answer))
+        return otherwise
 
     async def _get(self, job: RemoteJob, path: str, key: Key | None, **params: str | int) -> ProviderResponse:
         base = job.base_url or self.base_url
@@ -405,10 +455,16 @@ def _picture_outcome(body: Any, base: str) -> LinkOutcome:
     return LinkOutcome(seen.status, seen.word, seen.progress, url=url)
 
 
+def _larger_link(answer: ProviderResponse, base: str) -> str | None:
+    """The link of a larger version, where it is there."""
+    found = [one for one in values(answer.json) if one.place in _LARGER_LINKS] if went_well(answer) else []
+    return next((link for one in found if (link := resolve(one.value, base))), None)
+
+
 def _wants_upscaling(job: RemoteJob, body: Any) -> bool:
     """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 and 9:16."""
     return (
-        kie_models.is_veo(job.model)
+        job.model in veo.MODELS
         and job.params.size.upper() == "1080P"
         and job.params.aspect_ratio in ("16:9", "9:16")
         and str(at(body, "data.response.resolution")).lower() != "1080p"

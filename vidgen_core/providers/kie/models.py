@@ -25,17 +25,6 @@ from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name, switch
 from vidgen_core.providers.kie.schema import Field, Form, form_of
 
-#: Models of the older Veo API (docs.kie.ai/veo3-api), the default first; they are not in the catalogue any more.
-VEO: Final = ("veo3_fast", "veo3", "veo3_lite")
-#: Sizes of the Veo API by our names.
-VEO_SIZES: Final = {"720P": "720p", "1080P": "1080p", "4K": "4k"}
-#: Words of the Veo API for what a video is made from.
-VEO_MODES: Final = {
-    GenerationMode.TEXT: "TEXT_2_VIDEO",
-    GenerationMode.FIRST_FRAME: "FIRST_AND_LAST_FRAMES_2_VIDEO",
-    GenerationMode.FIRST_LAST_FRAME: "FIRST_AND_LAST_FRAMES_2_VIDEO",
-    GenerationMode.REFERENCES: "REFERENCE_2_VIDEO",
-}
 #: The size of a picture that is left to its model.
 AUTO: Final = "auto"
 
@@ -387,11 +376,6 @@ def built_in() -> Mapping[str, TableRow]:
     return TypeAdapter(dict[str, TableRow]).validate_python(found["models"])
 
 
-def is_veo(model: str) -> bool:
-    """Whether a model belongs to the older Veo API."""
-    return model in VEO
-
-
 def model_of(model: str, listed: Listed | None = None) -> KieModel:
     """Everything known of a model: its live schema where it can be used, else the built-in one.
 
@@ -444,71 +428,3 @@ def _unknown(model: str) -> Capabilities:
         unsure=frozenset(names),
         note="note.model_unknown",
     )
-
-
-def veo_capabilities(model: str) -> Capabilities:
-    """What a model of the older Veo API takes (docs.kie.ai/veo3-api)."""
-    modes = frozenset(GenerationMode)
-    return Capabilities(
-        model=model,
-        aspect_ratios=("16:9", "9:16", "Auto"),
-        sizes=tuple(VEO_SIZES),
-        durations=(4.0, 6.0, 8.0),
-        whole_seconds=True,
-        # Reference mode: fast and lite only.
-        modes=modes - {GenerationMode.REFERENCES} if model == "veo3" else modes,
-        max_references=3,
-        image_transport="upload",
-        sound="always",
-        negative_prompt=False,
-        prompt=PromptLimits(needed=True),
-        takes_seed=True,
-        # Only in examples and older docs.
-        seed_range=(10_000, 99_999),
-        takes_watermark=True,
-        unsure=frozenset({"takes_seed"}),
-    )
-
-
-def veo_request(
-    model: str,
-    params: GenerationParams,
-    pictures: Mapping[str, list[str]],
-    seed: int | None,
-    *,
-    translate: bool,
-    fallback: bool,
-) -> dict[str, Any]:
-    """The body of ``POST /api/v1/veo/generate``."""
-    links = [link for kind in ("first", "last", "references") for link in pictures.get(kind, ())]
-    optional = {
-        "imageUrls": links or None,
-        "duration": int(params.duration) if params.duration is not None else None,
-        "seeds": seed,
-        "watermark": params.watermark or None,
-        "callBackUrl": params.callback_url or None,
-        # Deprecated there; sent only by those who ask for it.
-        "enableFallback": fallback or None,
-    }
-    return {
-        "prompt": params.prompt,
-        "model": model,
-        # One picture is the first frame; without this word the API guesses from the number of pictures.
-        "generationType": VEO_MODES[params.mode or GenerationMode.TEXT],
-        "aspect_ratio": params.aspect_ratio,
-        "resolution": VEO_SIZES.get(params.size, params.size.lower()),
-        # Its default is told in two ways, so it is always said.
-        "enableTranslation": translate,
-    } | {name: value for name, value in optional.items() if value is not None}
-
-
-#: What the Veo API calls the tiers of its models where a video is extended.
-_TIERS: Final = {"veo3": "quality", "veo3_lite": "lite"}
-
-
-def veo_extension(model: str, params: GenerationParams, remote_id: str) -> dict[str, Any]:
-    """The body of ``POST /api/v1/veo/extend``."""
-    optional = {"watermark": params.watermark or None, "callBackUrl": params.callback_url or None}
-    return {"taskId": remote_id, "prompt": params.prompt, "model": _TIERS.get(model, "fast")} | {
-        name: value for name, value in optional.items() if value is not None
-    }

@@ -80,6 +80,7 @@ class ScriptedProvider(Provider):
         self.polls: list[Any] = [done()]
         self.fetches: list[Any] = [None]
         self.confirms: list[Any] = [True]
+        self.problems: tuple[Problem, ...] = ()
         self.prepares: list[Any] = [None]
         self.links: list[Any] = [None]
         self.found: tuple[Found, ...] | None = None
@@ -107,7 +108,7 @@ class ScriptedProvider(Provider):
         return Capabilities(model=model, aspect_ratios=("9:16",), sizes=("720P",))
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return ()
+        return self.problems
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         _act(self.prepares)

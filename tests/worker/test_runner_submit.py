@@ -15,7 +15,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import ShotReference
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.i18n import get_text
-from vidgen_core.providers.base import Found
+from vidgen_core.providers.base import Found, Problem
 from vidgen_core.services.schemas.tasks import TaskError
 from vidgen_core.worker.steps.reconcile import WINDOW_AFTER
 
@@ -258,6 +258,21 @@ def test_three_equal_parameter_errors_hold_the_lane_instead_of_failing_the_batch
     statuses = [bench.task(task).status for task in tasks]
     assert statuses.count(FAILED) <= 5
     assert statuses.count(TaskStatus.QUEUED) >= 7
+
+
+def test_what_a_model_no_longer_takes_is_not_sent(bench: Bench) -> None:
+    [task] = bench.queue()
+    params = {"model": "m", "value": "9", "allowed": "4, 8"}
+    bench.provider.problems = (Problem(field="duration", code="duration_not_taken", params=params),)
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure is not None
+    assert (ended.failure.code, ended.failure.charged) == ("duration_not_taken", ChargeStatus.NONE)
+    assert bench.provider.sent == []
+    [attempt] = bench.attempts(task)
+    assert attempt.state is AttemptState.REFUSED
 
 
 def test_a_picture_that_cannot_be_read_fails_its_task_only(bench: Bench) -> None:

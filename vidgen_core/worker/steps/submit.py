@@ -20,11 +20,11 @@ from typing import Any, Final
 from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, StoreError
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, InputError, RemoteError, StoreError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
-from vidgen_core.providers.base import Key, Order, Prepared, Submission
+from vidgen_core.providers.base import Key, Order, Prepared, Provider, Submission
 from vidgen_core.providers.http.error_mapping import RATE_LIMITED_UNCLEAR
 from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask, Context, Next
@@ -119,6 +119,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
     try:
+        _check_order(provider, order)
         if _has_files(order):
             await asyncio.to_thread(_check_files, order, ctx)
         with ctx.telemetry.request("prepare", active.task, active.attempt):
@@ -143,6 +144,15 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
 def _has_files(order: Order) -> bool:
     given = (order.image, order.last_frame, order.params.parent, *(one.path for one in order.references))
     return any(one is not None for one in given)
+
+
+def _check_order(provider: Provider, order: Order) -> None:
+    """The model still takes what was queued: its provider may have published something else since.
+
+    :raises InputError: what it does not take
+    """
+    if problem := next((one for one in provider.check(order.model, order.params) if one.fatal), None):
+        raise InputError(problem.code, **problem.params)
 
 
 def _check_files(order: Order, ctx: Context) -> None:

@@ -270,6 +270,19 @@ def test_the_rough_cut_keeps_trims_sound_and_the_lines_that_are_burned_in(mixed:
     assert lettered[0] > bright[0] + 60, "white letters over the lower part of the picture"
 
 
+def test_a_cut_of_the_last_frame_in_another_rate_has_that_frame(tmp_path: Path) -> None:
+    one, two = shot(1), shot(2)
+    files = [make_video(tmp_path / f"{n}.mp4", COLOURS[n], frames=24, fps=24) for n in range(2)]
+    # The last frame of a timeline of 30 frames begins behind that of the video.
+    tail = take_of(one, files[0]).model_copy(update={"trim_in": 29 / 30, "trim_out": 1.0})
+    film = make_film("p", [one, two], [tail, take_of(two, files[1])], ImagesIn(tmp_path), AT)
+
+    assert abs(read_facts(written(film, Format.MP4, tmp_path)).seconds - Fraction(25, 24)) < Fraction(1, 100)
+    for kind in (Format.OTIO, Format.FCPXML, Format.EDL, Format.PREMIERE):
+        first, second = read_uses(written(film, kind, tmp_path).read_bytes(), Fraction(24))
+        assert (first.begin, first.length, second.at) == pytest.approx((23 / 24, 1 / 24, 1 / 24)), kind
+
+
 def test_letters_that_no_font_has_are_said_before_anything_is_written(
     mixed: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

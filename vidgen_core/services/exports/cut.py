@@ -46,20 +46,22 @@ def lay_out(film: Film, still_seconds: float, progress: Progress = lambda _: Non
         facts = read_facts(clip.source) if clip.take and clip.source else None
         start, length = Fraction(0), Fraction(still_seconds).limit_denominator(1000)
         if facts and clip.take:
-            start, length = trim_of(clip.take.trim_in, clip.take.trim_out, facts.seconds)
+            start, length = trim_of(clip.take.trim_in, clip.take.trim_out, facts)
         begin, end = end, end + length
         parts.append(CutPart(clip, facts, begin, end, start))
         progress(clip.order / len(film.clips))
     return parts
 
 
-def trim_of(trim_in: float | None, trim_out: float | None, seconds: Fraction) -> tuple[Fraction, Fraction]:
-    """Begin and length of the part between two points of a video that is ``seconds`` long; never nothing."""
+def trim_of(trim_in: float | None, trim_out: float | None, facts: Facts) -> tuple[Fraction, Fraction]:
+    """Begin and length of the part between two points of a video: a frame at least, for an editor may count in another rate."""
+    seconds, frame = facts.seconds, 1 / facts.fps
     start = Fraction(trim_in or 0).limit_denominator(100_000)
     stop = seconds if trim_out is None else min(seconds, Fraction(trim_out).limit_denominator(100_000))
     if not 0 <= start < stop:
         return Fraction(0), seconds
-    return start, stop - start
+    start = max(Fraction(0), min(start, seconds - frame))
+    return start, min(seconds, max(stop - start, frame))
 
 
 def known(parts: Sequence[CutPart]) -> list[Facts]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import zipfile
 
+import opentimelineio as otio
 import pytest
 from browser_studio import Studio, go, until
 from playwright.sync_api import Page, expect
 
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.exports.exports import Export
+from vidgen_core.services.exports.film import EVERYTHING, Format
 from vidgen_core.services.generation.planning import GenerateOptions
 
 
@@ -42,6 +45,40 @@ def test_a_zip_is_exported_and_downloaded(studio: Studio, page: Page) -> None:
     answer = page.request.get(studio.url + str(link.get_attribute("href")))
     with zipfile.ZipFile(io.BytesIO(answer.body())) as archive:
         assert archive.namelist() == ["01-1.0.mp4", "02-2.0.mp4", "manifest.json", "manifest.csv"]
+
+
+def test_everything_is_exported_beside_its_button_and_an_edited_cut_comes_back(studio: Studio, page: Page) -> None:
+    project, vidgen = film(studio, page, "export 全部"), studio.vidgen
+    shots = vidgen.shots.ids(project.id)
+    vidgen.shots.edit(shots[0], script="走吧。")
+    go(page, studio.at(project, "export"))
+    page.get_by_role("button", name="Export everything").click()
+    until(page, lambda: len(done(studio, project)) == len(EVERYTHING), "everything")
+    for kind, rows in EVERYTHING:
+        what = rows if kind is Format.XLSX else kind
+        beside = page.locator(f".st-key-export_row_{what}")
+        expect(beside.get_by_role("link", name="Download")).to_be_visible()
+        expect(beside.get_by_role("button", name="Again")).to_be_visible()
+    told = {export.format: export for export in done(studio, project)}
+    link = page.locator(".st-key-export_row_otio").get_by_role("link", name="Download")
+    timeline = page.request.get(studio.url + str(link.get_attribute("href"))).text()
+    assert otio.adapters.read_from_string(timeline, "otio_json").duration().to_seconds() == pytest.approx(2, abs=0.3)
+    assert zipfile.is_zipfile(told[Format.JIANYING].path)
+
+    # The two shots change places in an editor.
+    edited = otio.adapters.read_from_string(timeline, "otio_json")
+    for track in edited.tracks:
+        track[:] = [item.clone() for item in reversed(list(track))]
+    page.get_by_text("Timeline back from the editor").click()
+    page.locator(".st-key-export_edit input[type=file]").set_input_files(
+        {"name": "edited.otio", "mimeType": "application/json", "buffer": edited.to_json_string().encode()}
+    )
+    page.locator(".st-key-edit_apply button").click()
+    until(page, lambda: vidgen.shots.ids(project.id) == [shots[1], shots[0], shots[2]], "the new order")
+
+
+def done(studio: Studio, project: Project) -> list[Export]:
+    return [export for export in studio.vidgen.exports.all(project.id) if export.state == "done"]
 
 
 def test_a_wrong_pattern_is_said_before_the_click(studio: Studio, page: Page) -> None:

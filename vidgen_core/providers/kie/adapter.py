@@ -306,8 +306,9 @@ class Kie(Provider):
         self, verb: Verb, base: str, path: str, payload: Mapping[str, Any], key: Key | None
     ) -> ProviderResponse:
         url, method = f"{base}/api/v1/{path}", veo.LARGER[path]
-        given = {"json": payload} if method == "POST" else {"params": payload}
-        return await self._http.call(verb, method, url, key=key, **given)
+        if method == "POST":
+            return await self._http.call(verb, method, url, key=key, json=payload)
+        return await self._http.call(verb, method, url, key=key, params=payload)
 
     # --- poll and fetch -----------------------------------------------------------------------------------------------
 

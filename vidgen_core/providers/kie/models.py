@@ -308,8 +308,8 @@ class KieModel(Frozen):
             named = ratio_name if role == "ratio" else self.size_of
             words = {named(str(word)): word for word in field.enum}
             value = words.get(value if value in words else str(value).upper(), field.default)
-        if role == "sound" and value is not None and (words := switch(field)):
-            return words[value]
+        if role == "sound" and value is not None:
+            return switch(field).get(value, value)
         if value is None and field.required:
             return field.default if field.default is not None else False if field.type == "boolean" else None
         return value

@@ -7,6 +7,7 @@ on disk for its address and used from there; an answer that makes no sense leave
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ _LABELS: Final = (
     ("seedance", re.compile(r"(?:seedance|volc|火山).{0,24}")),
     ("kling", re.compile(r"(?:kling|可灵)?(?:文生视频|图生视频|多图参考生视频|texttovideo|imagetovideo|text2video|image2video)|(?:kling|可灵)(?:video|视频).{0,12}")),
 )  # fmt: skip
+#: What stands behind a label and changes nothing.
+_VARIANTS: Final = ("async", "异步", "beta", "new", "新", "新版", "推荐")
 #: Traditional characters of labels as simplified ones.
 _SIMPLE: Final = str.maketrans("視頻統圖參", "视频统图参")
 #: Paths, and the family that speaks them.
@@ -188,5 +191,6 @@ def _family_of(label: str, paths: Mapping[str, str]) -> str | None:
         return None
     plain = unicodedata.normalize("NFKC", label).translate(_SIMPLE)
     words = re.sub(r"[\s()\[\]【】_·,.-]", "", plain).lower()
-    words = re.sub(r"(?:async|异步|beta|new|新版?|推荐)+$", "", words)
+    while (bare := functools.reduce(str.removesuffix, _VARIANTS, words)) != words:
+        words = bare
     return next((family for family, known in _LABELS if known.fullmatch(words)), None)

@@ -48,7 +48,9 @@ _NUMBERED: Final = re.compile(
 #: ``+----+-----+`` between the rows of a drawn table.
 _RULER: Final = re.compile(r"\+[-=+]{3,}\+")
 #: Lines that name what stands below them.
-_NAMES: Final = re.compile(r"(?m)^\s*+(?:[^:：\n]{1,40}[:：]|#{1,6} [^\n]{1,40}|\*\*[^\n]{1,40}\*\*)[ \t]*$")
+_NAMES: Final = re.compile(
+    r"(?m)^[ \t]*+(?:[^:：\s][^:：\n]{0,40}[:：]|#{1,6} [^\n]{1,40}|\*\*[^\n]{1,40}\*\*)[ \t]*+$"
+)
 _BULLET: Final = re.compile(r"\s*+[-*•·●▪]\s++")
 #: A picture or a link before its prompt.
 _PICTURED: Final = re.compile(

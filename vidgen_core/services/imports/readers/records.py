@@ -17,9 +17,10 @@ _FIELD: Final = re.compile(
 _HEADING: Final = re.compile(
     r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
 )
-#: ``Prompt 2``, ``Prompt (2)``, and ``Shot 2 – Prompt``.
-_BEHIND: Final = re.compile(r"(.*?\D)[\s#(（_.-]*(\d{1,4})[)）]?")
-_BEFORE: Final = re.compile(r"(.*\d\s*(?:[镜鏡][头頭]?)?)[\s|·–—-]*([^\d\s|·–—-].*)")
+#: The number in ``Prompt 2`` and ``Prompt (2)``.
+_BEHIND: Final = re.compile(r"(?<!\d)(\d{1,4})[)）]?\Z")
+#: Between a number, or a name, and what belongs to it.
+_BETWEEN: Final = " \t#(（_.|·–—-"
 _KNOWN: Final = frozenset(plain_header(name) for name in KEPT)
 
 
@@ -90,11 +91,13 @@ def _named(words: str) -> tuple[str, str]:
     """The field that words name, and the number of the shot that they say with it; both empty for no field."""
     if _is_field(words):
         return words, ""
-    if (found := _BEHIND.fullmatch(words)) and _is_field(found[1]):
-        return found[1].strip(), found[2]
-    found = _BEFORE.fullmatch(words)
-    number = number_of(found[1].strip()) if found else None
-    return (found[2], number) if found and number and _is_field(found[2]) else ("", "")
+    if (found := _BEHIND.search(words)) and _is_field(head := words[: found.start()].rstrip(_BETWEEN)):
+        return head, found[1]
+    # ``Shot 2 – Prompt``, ``镜头2提示词``
+    end = max((place for place, letter in enumerate(words, start=1) if letter.isdecimal()), default=0)
+    rest = words[end:].removeprefix("镜头").removeprefix("镜")
+    number, name = number_of(words[: len(words) - len(rest)].strip()) if end else None, rest.strip(_BETWEEN)
+    return (name, number) if number and name and _is_field(name) else ("", "")
 
 
 def _is_field(name: str) -> bool:
@@ -109,7 +112,9 @@ def _unquoted(text: str) -> str:
 
 def _numbered(words: str) -> dict[str, str]:
     """The number, and perhaps the length, of a heading that is nothing but one: ``Shot 1``, ``Prompt 2``, ``镜头3（5秒）``."""
-    inner = re.fullmatch(r"(.*?)\s*[(（\[]([^()（）]*)[)）\]]", words)
-    bare, length = (inner[1], inner[2]) if inner and re.search(r"\d\s*(?:s|秒)", inner[2]) else (words, "")
+    at = max(map(words.rfind, "(（["))
+    bare, inner = (words[:at].rstrip(), words[at + 1 : -1]) if at > 0 and words[-1] in ")）]" else (words, "")
+    length = inner if re.search(r"\d\s*(?:s|秒)", inner) else ""
+    bare = bare if length else words
     number = None if re.fullmatch(r"\d+\s*(?:s|秒)?", bare) else number_of(bare) or _named(bare)[1]
     return {"shot": number} | ({"duration": length} if length else {}) if number else {}

@@ -61,7 +61,7 @@ _BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
 #: The first letters of JSON; ``[wide] She turns`` is none.
 _OPENS: Final = re.compile(rb"\{|\[\s*[\[{\"'\]/]")
 #: What JSON is made of, texts with their quotes in one piece.
-_TOKEN: Final = re.compile(r'[\[\]{}]|"(?:(?:[^"\\]|\\.)*+")?|[^\s,:\[\]{}"]++(?=[\s,\]}])', re.DOTALL)
+_TOKEN: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?|[^\s,:\[\]{}"]++', re.DOTALL)
 _CLOSING: Final = str.maketrans("[{", "]}")
 #: YAML: a list of more than one field each, perhaps below a key.
 _YAML: Final = re.compile(
@@ -247,7 +247,8 @@ def _broken_off(text: str) -> Any:
     ends: list[tuple[int, bool]] = []
     for token in _TOKEN.finditer(text, start):
         mark = token[0]
-        if mark == '"':
+        if (mark[0] == '"' and not token[1]) or (mark[0] not in '"]}' and token.end() == len(text)):
+            # A text without its end, or a number of which more may have been.
             break
         if mark in ("[", "{"):
             open_ += mark

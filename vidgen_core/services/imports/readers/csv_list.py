@@ -40,7 +40,7 @@ _PATIENCE: Final = 1000
 PROSE_ENDINGS: Final = frozenset({".txt", ".md", ".markdown", ".text", ""})
 _RULE: Final = re.compile(r"\s*+\|?\s*+:?-++:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?\s*+")
 #: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:`` before a prompt.
-_NUMBERED: Final = re.compile(
+_NUMBER_AHEAD: Final = re.compile(
     r"\s*+(?:[(（\[【]\s*+)?((?:第|[镜鏡][头頭]|分[镜鏡]|[镜鏡]|shot|scene|prompt)?\s*+#?\d{1,4}+(?:[.\-]\d{1,3}+)?[a-z]?\s*+"
     r"(?:[镜鏡][头頭]?)?)\s*+(?:[)）\]】]|[.、:：．](?!\d)|-\s)\s*+",
     re.IGNORECASE,
@@ -245,7 +245,7 @@ def _plain(cell: str) -> str:
 def _pieces(text: str) -> list[tuple[int, str]]:
     """Prompts with the lines on which they begin."""
     in_paragraphs = re.search(r"\n[ \t]*\n", text) is not None
-    numbered = _NUMBERED.match(plain_digits(text.lstrip())) is not None
+    numbered = _NUMBER_AHEAD.match(plain_digits(text.lstrip())) is not None
     pieces: list[tuple[int, list[str]]] = []
     is_new = True
     for place, line in enumerate(text.split("\n"), start=1):
@@ -253,7 +253,7 @@ def _pieces(text: str) -> list[tuple[int, str]]:
             is_new = True
             continue
         # The next number of a list begins the next prompt, whatever stands between the others.
-        if is_new or not in_paragraphs or (numbered and _NUMBERED.match(plain_digits(line))):
+        if is_new or not in_paragraphs or (numbered and _NUMBER_AHEAD.match(plain_digits(line))):
             pieces.append((place, []))
         pieces[-1][1].append(line.strip())
         is_new = False
@@ -270,7 +270,7 @@ def _prompts(text: str, ending: str) -> Sheet | None:
     pieces = _pieces(
         re.sub(r"(?m)^[ \t]*+(?:#{1,6}[ \t].*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
     )
-    numbered = [_NUMBERED.match(plain_digits(piece)) for _, piece in pieces]
+    numbered = [_NUMBER_AHEAD.match(plain_digits(piece)) for _, piece in pieces]
     is_numbered = sum(1 for one in numbered if one) * 2 > len(pieces)
     rows = [TableRow(0, ["shot", "image", "prompt"])]
     for (line, piece), found in zip(pieces, numbered, strict=True):

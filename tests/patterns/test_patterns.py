@@ -156,6 +156,7 @@ def test_a_pattern_that_does_not_gets_through() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # what it allows is counted in CPU time
 def test_every_pattern_of_the_program_gets_through_its_worst_input() -> None:
     found = collected()
     assert len(found) > 100

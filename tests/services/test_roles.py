@@ -40,15 +40,17 @@ INTERNAL = {
     "agents": {"find"},
     "answers": {"read", "yes", "no"},
     "prompts": {"wanted"},
+    "scripts": {"wanted"},
+    "model_judge": {"wanted"},
     "requests": {"claim", "take_over", "carried_out", "end"},
-    "worker": {"begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
+    "worker": {"begin_journal", "job_ended", "start", "start_embedded", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},
     "reviews": {"open", "grant", "is_granted", "take", "vote", "comment", "remove_comment"},
     "watched_folders": {"start", "stop"},
     "exports": {"close"},
     "notifications": {"start", "stop"},
     "progress": {"start", "stop"},
-    "llm_queue": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "each", "ask", "used"},
+    "llm_queue": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "each", "ask", "used", "left"},
 }
 
 

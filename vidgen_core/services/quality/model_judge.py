@@ -119,7 +119,7 @@ class ModelJudge:
             raise Refused("judge_off")
         return self._questions(project_id, self.unjudged(project_id, shot_ids))
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def ask_for(self, quote: Quote, ids: Sequence[int], _wanted: Frozen) -> None:
         """Carry out the order of an agent; raises as ``ask``."""
         self.ask(quote.project_id, ids, quote=quote)

@@ -160,7 +160,7 @@ class Prompts:
         going = [shot for shot in shots if _has_words(shot, wanted)]
         return list(zip([shot.id for shot in going], self.questions(going, wanted), strict=True))
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def ask_for(self, quote: Quote, ids: Sequence[int], wanted: Wanted) -> None:
         """Carry out the order of an agent; raises as ``write``."""
         self.write(quote.project_id, ids, wanted, quote=quote)

@@ -131,7 +131,7 @@ class Scripts:
             raise Refused("script_is_stored", name=there.name)
         return list(enumerate(self._questions(text)))
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def ask_for(self, quote: Quote, _pieces: Sequence[int], wanted: ScriptText) -> None:
         """Carry out the order of an agent; raises as ``start``, and ``writing_busy``: somebody else has it split."""
         self.start(quote.project_id, wanted.text, wanted.name, quote=quote)

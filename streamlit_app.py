@@ -4,11 +4,15 @@ One file with two roles: the server imports it to find the ASGI app, and Streaml
 visitor.
 """
 
+import gc
 from pathlib import Path
 
 import streamlit as st
 
 if __name__ != "__main__":
+    # Nothing of what is imported becomes waste; the lifespan turns it on again.
+    gc.disable()
+
     from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
 

@@ -1,4 +1,4 @@
-"""The schema: what the migrations make is what the tables say, and every question has its index."""
+"""The schema: what opening a database makes is what the code says, and every question has its index."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import event, text
 
 from vidgen_core.db import Store, Tx
 from vidgen_core.db.dialect import spelled
 from vidgen_core.db.migrations import HEAD
-from vidgen_core.db.schema import metadata
 from vidgen_core.db.triggers import TRIGGERS
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
@@ -36,21 +33,6 @@ def schema_of(path: Path, kind: str) -> dict[str, str]:
     found = {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(query, (kind,))}
     connection.close()
     return found
-
-
-def test_migrated_columns_are_those_of_the_tables(database: Path) -> None:
-    engine = create_engine(f"sqlite:///{database}")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
-
-
-def test_migrated_indexes_are_those_of_the_tables_to_the_word(database: Path, tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'tables.db'}")
-    metadata.create_all(engine)
-    engine.dispose()
-    assert schema_of(database, "index") == schema_of(tmp_path / "tables.db", "index")
 
 
 def test_migrated_triggers_are_the_present_ones(database: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,27 @@ def test_health_says_that_the_database_answers(client: TestClient) -> None:
     facts = client.get("/api/health").json()
     assert facts["ok"] is True
     assert facts["runner"] == {"here": False, "last_seen": None}
+
+
+def test_a_server_starts_without_what_its_first_page_does_not_need() -> None:
+    needless = {
+        "aiohttp",
+        "alembic",
+        "av",
+        "docx",
+        "fastapi",
+        "mcp",
+        "openpyxl",
+        "opentimelineio",
+        "pygments",
+        "reportlab",
+    }
+    code = (
+        "import sys; import vidgen_core.dashboard.shell.shell; from vidgen_core.web import serve; serve('127.0.0.1');"
+        f"print(sorted({needless!r} & sys.modules.keys()))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_damaged_database_leaves_the_server_up_which_says_so_until_it_is_mended(home: Locations) -> None:

@@ -27,7 +27,7 @@ from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.access.auth import Auth, base_of
 from vidgen_core.services.access.permissions import as_visitor
 from vidgen_core.web.answers import ROUTES as ANSWERS
-from vidgen_core.web.api import make_api
+from vidgen_core.web.api import Api
 from vidgen_core.web.app_instance import close_vidgen, ensure_runner, find_vidgen, stop_at_once, stop_soon
 from vidgen_core.web.live.websocket import Live
 from vidgen_core.web.mcp import Mcp
@@ -79,6 +79,10 @@ async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
 
     chain_signals(end_soon, stop_at_once)
     disable_nagle()
+    if not gc.isenabled():
+        # What has been imported stays; it need not be looked through again and again.
+        gc.freeze()
+        gc.enable()
     # At exit Python searches every object for cycles to free, which took longer than closing everything.
     atexit.register(gc.freeze)
     turn = sys.getswitchinterval()
@@ -151,7 +155,7 @@ def routes(live: Live, mcp: Mcp) -> list[BaseRoute]:
             routes=MEDIA,
             middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: error_response})],
         ),
-        Mount("/api", make_api(live.progress)),
+        Mount("/api", Api(live.progress)),
         Route(MCP, mcp),
         *SignIn().routes,
         *ReviewPages().routes,

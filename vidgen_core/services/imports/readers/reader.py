@@ -21,7 +21,6 @@ from vidgen_core.services.imports.readers.ods_list import ods_sheets
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import is_storyboard, read_storyboard, storyboard_sheet
 from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, inspect_tables, plan_sheets
-from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
 
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset(
@@ -126,6 +125,9 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
         case "json":
             return [storyboard_sheet(source, name)]
         case "xlsx":
+            # Imported for the first workbook: it brings openpyxl along.
+            from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
+
             found = xlsx_sheets(source, name)
         case "ods":
             found = ods_sheets(source, name)

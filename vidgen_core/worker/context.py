@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store, Tx
-from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
 from vidgen_core.media.storage import LocalMedia
@@ -103,6 +103,11 @@ class ActiveTask:
         """Take note of the number of a change that this process has made to the row of a task as it was before."""
         if self.task.rev == before.rev:
             self.task = self.task.model_copy(update={"rev": rev})
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether its order is on the way: from its choice until the provider has answered."""
+        return self.request is not None or self.attempt is None or self.attempt.state is AttemptState.PREPARING
 
     @property
     def sent(self) -> Attempt:

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 TICK = 0.5
 #: Seconds between two signs of life.
 HEARTBEAT = 2.0
+#: Orders of a provider on their way at once: with more, whatever else is due would wait for all of them.
+STARTING = 64
 
 
 class Scheduler:
@@ -60,6 +62,8 @@ class Scheduler:
         self._revision = -1
         #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
         self._queue: tuple[set[ProviderId], bool] | None = None
+        #: Whether more tasks may begin than are beginning.
+        self._more = False
         #: Whether a job has ended or the store has changed since queued tasks were last started.
         self._may_fill = True
         self._next_due_at: datetime | None = None
@@ -209,7 +213,7 @@ class Scheduler:
         if self._doubt is not None:
             self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
-        self._next_due_at = None
+        self._next_due_at, self._more = None, False
         queued = await self._queued()
         for mode in self._ctx.providers:
             # A provider without either is not in use, and is not built.
@@ -220,6 +224,9 @@ class Scheduler:
         if self._doubt is not None and not mode.is_free:
             return
         free = self._concurrency.free(mode)
+        starting = sum(active.task.provider is mode and active.is_starting for active in self._active.values())
+        if free > STARTING - starting:
+            free, self._more = STARTING - starting, True
         keyless = self._was_keyless(mode)
         if free <= 0 or not self._may_submit(mode):
             return
@@ -363,7 +370,7 @@ class Scheduler:
                 self._may_fill = True
                 self._alarm.set()
             return
-        self._may_fill = self._may_fill or not following.remote
+        self._may_fill = self._may_fill or not following.remote or self._more
         self._concurrency.put(active, remote=following.remote)
         self._plan(active.task.id, 0.0 if asked or active.task.cancel_requested else following.delay)
 

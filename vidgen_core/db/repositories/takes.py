@@ -163,13 +163,13 @@ class TakeRepository(Repository):
         return None if row is None else _take(row)
 
     def twins(self, new: NewTake) -> list[Twin]:
-        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first, at most 20.
+        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first, at most 5.
 
         Who comes later is marked when it comes, so that the first ones tell whether there are any.
         The local renderer makes the same video from the same prompt, so those are not reported.
         """
         free = new.provider.is_free
-        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id, "most": _ALL if free else 20}
+        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id, "most": _ALL if free else 5}
         found = self.tx.execute(_TWINS, like)
         return [Twin(row.id, tuple(row.warnings or ())) for row in found if not free or row.prompt != new.prompt]
 

@@ -34,7 +34,7 @@ _NORMAL: Final = (-2.0, -1.28, -0.84, -0.52, -0.25, 0.0, 0.25, 0.52, 0.84, 1.28,
 #: Standard deviation of the logarithm in the prior.
 SPREAD: Final = 0.5
 #: Parts of equal probability into which the durations are cut.
-PARTS: Final = 12
+PARTS: Final = 16
 #: Polls of a fixed interval below which there is nothing to be spent better.
 FEWEST: Final = 2.0
 #: Polls planned, as a share of those that a fixed interval makes; the rest is room for error.

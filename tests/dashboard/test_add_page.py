@@ -89,6 +89,20 @@ def test_pictures_dropped_after_the_list_go_to_its_rows(screen: Screen, tmp_path
     assert [(view.shot.number, view.shot.image is not None) for view in views] == [("1", True), ("2", True)]
 
 
+def test_a_document_of_another_program_is_named_and_stops_nothing(screen: Screen, tmp_path: Path) -> None:
+    names = {"表.numbers": b"PK", "script.pdf": b"%PDF-1.7", "board.json": b'[{"prompt": "a fox"}, {"prompt": "a h'}
+    for name, data in names.items():
+        (tmp_path / name).write_bytes(data)
+    bring(screen, *(tmp_path / name for name in names))
+    words = screen.words()
+
+    assert "表.numbers cannot be read as a list" in words
+    assert "script.pdf cannot be read as a list" in words
+    assert "The file breaks off in line 1" in words
+    screen.press("add_act")
+    assert prompts(screen) == [("1.0", "a fox")]
+
+
 def test_a_list_whose_pictures_are_not_here_is_added_without_them_on_a_word(screen: Screen, tmp_path: Path) -> None:
     source = tmp_path / "list.csv"
     source.write_text("shot,image,prompt\n1,a.png,x\n2,b.png,y\n", encoding="utf-8")

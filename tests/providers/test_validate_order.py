@@ -99,6 +99,8 @@ def test_what_a_model_does_not_take_is_refused(can: dict[str, Any], wanted: dict
     [
         ({"unsure": {"aspect_ratios"}}, {"aspect_ratio": "1:1"}, "aspect_ratio_not_taken"),
         ({"unsure": {"durations"}}, {"duration": 6.0}, "duration_not_taken"),
+        ({"unsure": {"durations"}, "durations": ()}, {"duration": 45.0}, "duration_perhaps_ignored"),
+        ({"durations": ()}, {"duration": 45.0}, "duration_ignored"),
         ({"unsure": {"max_references"}}, {"references": (FACE, SKY, FACE)}, "references_too_many"),
         ({"modes": {TEXT}, "unsure_modes": {FIRST}}, {}, "image_perhaps_ignored"),
         ({"modes": {FIRST}, "unsure_modes": {BOTH}}, {"last_frame": "b.png"}, "last_frame_perhaps_ignored"),

@@ -59,8 +59,8 @@ def _seconds(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
     elif can.whole_seconds and seconds != int(seconds):
         yield Problem(field="duration", code="duration_not_whole", params={"value": _plain(seconds)})
     elif not can.durations and span is None:
-        if "durations" not in can.unsure:
-            yield _problem(can, "duration", "duration_ignored", fatal=False)
+        code = "duration_perhaps_ignored" if "durations" in can.unsure else "duration_ignored"
+        yield _problem(can, "duration", code, value=_plain(seconds), fatal=False)
     elif seconds not in can.durations and (span is None or seconds not in span):
         allowed: tuple[Any, ...] = can.durations
         if span is not None:

@@ -26,13 +26,14 @@ def make_key(secret: str = GOOD) -> Key:
 
 
 def make_settings(url: str, **options: Any) -> Settings:
-    """Settings that point both remote providers at ``url``; ``options`` go to both."""
+    """Settings that point both remote providers at ``url``; ``options`` go to them, and to the worker."""
     return Settings.model_validate(
         {
+            "runner": options.get("runner", {}),
             "providers": {
                 "yunwu": {"base_url": url, **options.get("yunwu", {})},
                 "kie": {"base_url": url, "upload_url": url, **options.get("kie", {})},
-            }
+            },
         }
     )
 

@@ -347,6 +347,13 @@ async def test_a_compressed_answer_is_read_by_what_it_is_and_headers_may_be_long
     assert answer.json["ok"] is True
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "latin-1"])
+async def test_an_answer_in_another_encoding_is_read(http, encoding) -> None:
+    async with plain_server(answering(reply('{"ok": true, "note": "caf\u00e9"}'.encode(encoding)))) as server:
+        answer = await http.call(Verb.POLL, "GET", server.url)
+    assert answer.json["ok"] is True
+
+
 async def test_what_unpacks_without_end_is_cut(http) -> None:
     body = gzip.compress(b"x" * 60_000_000)
     async with plain_server(answering(reply(body, Content_Encoding="gzip"))) as server:

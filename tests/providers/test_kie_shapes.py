@@ -396,8 +396,18 @@ async def test_while_it_is_being_made_the_job_still_runs(kie, world) -> None:
     assert (state.status, state.stage, state.url) == (RemoteStatus.RUNNING, "upscaling", None)
 
 
-async def test_it_is_not_waited_for_for_ever(kie, world) -> None:
-    state = await looked_for_hd(kie, world, job("veo3_fast", age=600, **WIDE), PROCESSING)
+@pytest.mark.parametrize(
+    "answer", [PROCESSING, httpx.ReadError("x"), httpx.ConnectError("x")], ids=["no", "broken", "gone"]
+)
+@pytest.mark.parametrize(("age", "longest"), [(600, 1800), (70, 120)], ids=["long", "before the deadline"])
+async def test_it_is_not_waited_for_for_ever(kie, world, answer, age, longest) -> None:
+    world.options["runner"] = {"max_wait": longest}
+    of = job("veo3_fast", age=age, **WIDE)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/veo/record-info").respond(json={"code": 200, "data": PLAIN})
+        hd = wire.get("/api/v1/veo/get-1080p-video")
+        hd.mock(side_effect=answer if isinstance(answer, Exception) else [answer])
+        state = await kie.poll(of, KEY)
     assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
 
 

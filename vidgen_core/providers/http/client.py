@@ -309,7 +309,8 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *
     data, headers = Unpacker(encoding).unpack(bytes(raw), most + 1), dict(response.headers.items())
     if broke is None and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
         return replace(answer_of(response.status_code, headers, "", *secrets), file=data)
-    answer = answer_of(response.status_code, headers, data.decode("utf-8", "replace"), *secrets)
+    # UTF-16 is told by its marks.
+    answer = answer_of(response.status_code, headers, data.decode(json.detect_encoding(data), "replace"), *secrets)
     if broke is not None and (not partly or (answer.json is None and answer.rest is None)):
         raise broke
     return answer

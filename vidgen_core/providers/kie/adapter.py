@@ -333,8 +333,15 @@ class Kie(Provider):
 
     async def _upscaled(self, plain: RemoteState, job: RemoteJob, key: Key | None) -> RemoteState:
         """The 1080p version of a finished Veo job; the plain one where there is none (docs.kie.ai/veo3-api)."""
-        larger = await self._poll_larger(job, "veo/get-1080p-video", key, otherwise=plain)
-        waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < UPSCALING
+        # Never so long that the plain one would be given up, too.
+        longest = min(UPSCALING, timedelta(seconds=self.settings().runner.max_wait / 2))
+        waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < longest
+        try:
+            larger = await self._poll_larger(job, "veo/get-1080p-video", key, otherwise=plain)
+        except RemoteError:
+            if waiting:
+                raise
+            return plain
         return larger if waiting or larger.status is RemoteStatus.SUCCEEDED else plain
 
     async def _poll_larger(

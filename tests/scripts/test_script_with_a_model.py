@@ -218,3 +218,14 @@ def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("bad", ["\ud83d", "\x00", "\x1b[31m", "\u202e", "\x85"], ids=ascii)
+def test_what_no_line_should_hold_is_in_neither_name_nor_words(app: Vidgen, project: Project, bad: str) -> None:
+    text = f"INT. HOUSE - DAY\n\nAnna{bad} lights the lamp.\n"
+    script = app.scripts.start(project.id, text, f"The {bad} lamp\n", offline=True)
+    app.scripts.store(script.id)
+    [view] = app.shots.page(project.id).items
+    for kept in (app.scripts.get(script.id).script.name, script.text, view.shot.script):
+        assert not set(bad) & {"\ud83d", "\x00", "\x1b", "\u202e", "\x85"} & set(kept)
+    assert "lights the lamp." in view.shot.script

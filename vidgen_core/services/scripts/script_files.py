@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 
@@ -42,11 +43,8 @@ def tidy(text: str, name: str = "") -> str:
 
     :raises InputError: script_empty (name), script_too_large (name, limit)
     """
-    text = (
-        text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\u2028", "\n")
-    )
-    text = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
-    text = text.encode("utf-8", "replace").decode()
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\u2028", "\n")
+    text = "\n".join(line.rstrip() for line in clean_text(text).split("\n")).strip("\n")
     if not text.strip():
         raise InputError("script_empty", name=name)
     if len(text) > LONGEST:

@@ -16,6 +16,7 @@ from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import PieceState, Script, ScriptPiece, ScriptState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.imports.plan import Existing, Imported
@@ -282,6 +283,7 @@ class Scripts:
         from vidgen_core.services.scripts.script_files import tidy
         from vidgen_core.services.scripts.splitting import pieces_of
 
+        name = " ".join(clean_text(name).split())
         script_text = tidy(text, name)
         settings = self._ctx.settings().writing
         model = "" if offline else settings.model

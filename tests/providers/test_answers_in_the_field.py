@@ -331,9 +331,10 @@ async def test_an_id_that_came_before_the_connection_broke_is_kept(world, broken
 
 
 @pytest.mark.parametrize("status", [400, 422, 429, 402])
-@pytest.mark.parametrize("name", ["yunwu", "kie"])
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
 async def test_a_refusal_beside_a_job_that_is_under_way_is_none(providers, world, name, status) -> None:
-    body = {"message": "slow down, rate limit", "data": {"taskId": "t-1", "state": "queued"}}
+    id_ = "thread_id" if name == "lovart" else "taskId"
+    body = {"code": status, "message": "slow down, rate limit", "data": {id_: "t-1", "state": "queued"}}
     assert (await refused(providers, world, name, status, body)).delivery is D.UNKNOWN
 
 

@@ -240,6 +240,7 @@ _ID_PATHS: Final = (
     "data.task.id", "task.id", "data.video_id", "video_id",
 )  # fmt: skip
 _TASK_PATHS: Final = tuple(path for path in _ID_PATHS if "task" in path.lower() or "job" in path.lower())
+_THREAD_PATHS: Final = ("thread_id", "threadId", "data.thread_id", "data.threadId")
 
 
 def id_at(body: Any, *paths: str) -> str | None:
@@ -324,8 +325,9 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         open_status = answer.status >= 500 or answer.status in (408, 409, 425, 499)
         unsure = not known and verdict.kind not in _DEFINITE
         going = _under_way(said)
-        # A job that is under way stands beside it: it may be this one.
-        made = id_at(answer.json, *_TASK_PATHS) and (going or read(answer.json).status in _UNDER_WAY)
+        # A job that is under way stands beside it: it may be this one, but for a conflict with one that is there.
+        named = answer.status != 409 and id_at(answer.json, *_TASK_PATHS, *_THREAD_PATHS)
+        made = named and (going or read(answer.json).status in _UNDER_WAY)
         return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
     if not isinstance(answer.json, Mapping):
         return UNREADABLE

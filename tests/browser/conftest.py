@@ -45,7 +45,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             yield Studio(url, home, vidgen, process, log)
         finally:
             stop_server(process)
-    assert "Traceback" not in log.read_text()
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert "was created with a default value but also had its value set" not in said
 
 
 @pytest.fixture(autouse=True)

@@ -36,13 +36,17 @@ class FirstPage:
             await self.app(scope, receive, send)
             return
         scope = {**scope, "headers": [one for one in scope["headers"] if one[0] not in _LEFT_OUT]}
-        begin: Message = {}
+        begin: Message | None = None
         body = bytearray()
 
         async def hold(message: Message) -> None:
             nonlocal begin
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and _is_html(message):
                 begin = message
+                return
+            if begin is None:
+                # A download that somebody follows a link to.
+                await send(message)
                 return
             body.extend(message.get("body", b""))
             if message.get("more_body"):
@@ -58,3 +62,7 @@ class FirstPage:
             await send({"type": "http.response.body", "body": page})
 
         await self.app(scope, receive, hold)
+
+
+def _is_html(begin: Message) -> bool:
+    return Headers(raw=begin["headers"]).get("content-type", "").startswith("text/html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -416,3 +417,18 @@ def test_an_answer_that_was_lost_is_never_retryable(bench: Bench) -> None:
     assert [attempt.failure is not None and attempt.failure.retryable for attempt in bench.attempts(task)] == [False]
     assert ended.failure is not None
     assert not ended.failure.retryable
+
+
+def test_only_some_orders_are_on_their_way_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.worker.scheduler.STARTING", 2)
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "6")
+    bench.provider.submit_gate = gate = asyncio.Event()
+    tasks = bench.queue(6)
+    runner = bench.start()
+
+    wait_until(lambda: len(bench.provider.sent) == 2)
+    assert bench.task_counts()[TaskStatus.PROCESSING] == 2
+    assert runner._loop is not None
+    runner._loop.call_soon_threadsafe(gate.set)
+
+    assert [bench.wait(task, COMPLETED, FAILED).status for task in tasks] == [COMPLETED] * 6

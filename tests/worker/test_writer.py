@@ -10,8 +10,9 @@ from contextlib import closing
 import pytest
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import Store, Tx
-from vidgen_core.worker.group_commit import GroupCommit
+from vidgen_core.db import Journal, Store, Tx
+from vidgen_core.domain.errors import FileError
+from vidgen_core.worker.group_commit import GroupCommit, GroupJournal
 
 
 @pytest.fixture
@@ -97,3 +98,44 @@ async def test_alone_waits_for_the_group_and_excludes_it(store: Store, writer: G
     await asyncio.gather(*changes)
 
     assert read(store, "alone") == "alone"
+
+
+async def test_orders_that_arrive_together_wait_for_the_disk_once(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, syncs, plain = Journal(locations.journal), [], Journal.sync
+    journal.begin(0)
+
+    def sync(self: Journal) -> None:
+        syncs.append(self.read().generation)
+        plain(self)
+
+    def refuse() -> None:
+        raise FileError("disk_full", folder="/")
+
+    monkeypatch.setattr(Journal, "sync", sync)
+    group = GroupJournal(journal)
+    orders = [group.do(lambda n=n: journal.order(n, wait=False), durable=True) for n in range(1, 21)]
+    results = await asyncio.gather(*orders[:10], group.do(refuse, durable=True), *orders[10:], return_exceptions=True)
+
+    assert [type(result) for result in results if result is not None] == [FileError]
+    assert len(syncs) < 5
+    # Nobody goes on before what was recorded is on the disk.
+    assert syncs[-1] == journal.read().generation == 20
+
+
+async def test_an_order_that_does_not_reach_the_disk_is_told(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(locations.journal)
+    journal.begin(0)
+
+    def full(self: Journal) -> None:
+        raise FileError("disk_full", folder=str(self.path.parent))
+
+    monkeypatch.setattr(Journal, "sync", full)
+    group = GroupJournal(journal)
+
+    with pytest.raises(FileError):
+        await group.do(lambda: journal.order(1, wait=False), durable=True)
+    await group.do(lambda: journal.job(remote_id="a"), durable=False)

@@ -644,6 +644,14 @@ AGAIN = [
     "model veo3.1 is overloaded right now",
     "系统异常，任务执行失败，请联系管理员（错误码：50012）",
     "当前人数过多，排队任务过多，请10分钟后再试",
+    "The server had an error while processing your request. Sorry about that!",
+    "We're experiencing high demand right now",
+    "CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 79.15 GiB total capacity)",
+    "internal error, your credits have been refunded",
+    "render worker crashed with exit code 137, heartbeat lost",
+    "Google Veo: service is temporarily unavailable",
+    "系统繁忙，积分已退还",
+    "GPU资源不足，任务已取消，请重新提交",
 ]
 TABLES = [yunwu_answers.TABLE, responses.TABLE, lovart_answers.TABLE]
 

@@ -125,6 +125,7 @@ _TIMED_OUT: Final = _any(
 _INTERNAL: Final = _any(
     r"\binternal[ _](?:\w{1,16} ){0,2}(?:error|failure|exception|fault)", r"\bserver (?:side )?(?:error|exception|failure)",
     r"\b(?:system|backend|service|upstream|worker|network|gateway|infrastructure) (?:\w{1,12} )?(?:error|exception|failure|crash\w{0,3})\b",
+    r"\b(?:server|system|service|backend|worker|upstream|model) (?:has |had |encountered )(?:an? )?(?:\w{1,12} )?(?:error|problem|issue|exception)\b",
     r"\b(?:worker|node|gpu|instance|process|pod)s? (?:\w{1,12} )?(?:died|crash\w{0,3}|lost|restart\w{0,3}|was killed|preempted|went away)", "bad gateway",
     r"\bconnection (?:\w{1,8} )?(?:reset|refused|lost|closed|aborted|error)", r"\btemporary (?:error|failure|problem|outage)", "out of memory", r"\boom\b",
     r"\bunexpected (?:server |internal )?error", "(?:内部|系统|服务器?|服务端|后端|上游(?:服务)?|网关|网络).{0,4}(?:错误|异常|故障|出错)", "临时故障",
@@ -174,25 +175,30 @@ def _stems(words: str) -> frozenset[str]:
 
 #: With these a provider speaks of itself, of waiting and of the order as a whole, and of nothing that was sent.
 _ITSELF: Final = _stems(
-    "a abnormal abort about accept account across action admin administrator after again agent all already an any api appear are assistance at "
-    "attempt available backend bad balancer batch be because been before being broke broken busy but by cache call can canceled cancelled cannot "
-    "capacity case cause channel closed cloud cluster code come complete concurrency condition connect contact container could count cpu crash "
-    "create crowded cuda currently customer data database dead deadline delay demand deploying desk detail device did disconnected disk "
-    "distributor dns do down downstream drop dropped due during either else encountered end ended engine eof err error every exceed exceeded "
-    "exception exhausted expire external fail failure farm fatal fault fetch few finish fixed for free from full gateway generate get give gone "
-    "got gpu group grpc had handle happen have he heavy help here high host hour http i idle if in inference infrastructure instance instead "
-    "interface internal interrupted into invocation issue it job just killed large later like limit line load loaded log long lost machine made "
-    "maintenance make manager many maximum may me memory message might minute missed model moment more most much nccl need needed network next no "
-    "node none not now number occur occurred of off offline ok on once oom operation or other our out outage over overload overloaded patience "
-    "peak peer pending per phase pipeline platform please pod pods pool predict preempted present problem process processed produce progress "
-    "provider proxy python queue rate reach read ready reason receive recover recovered redis ref refused region registered released render rendered "
-    "report request reset resolved resource respond responded response restart result resume retried retry return right rpc run running runtime s "
-    "same saturated schedule sec second seconds send sending sent server service session shortly shut shutdown side since slow so socket some "
-    "something soon sorry stack stage start state status step still stopped storage stream stuck submit submitted succeed success such support "
-    "system task tcp team technical temporarily temporary terminated than that the their there these they this those thread threads throttled "
-    "ticket time timeout tls to too took tool total trace traceback traffic transient tried trouble try type unable unavailable under unexpected "
-    "unexpectedly unhandled unknown unreachable unresponsive until up upstream url us usage used vendor video vram wait was we went were when "
-    "where which while will with within without work would wrong yet you"
+    "a abnormal abort about accept account acquire acquiring across action admin administrator after again agent aliyun all allocate allocation "
+    "already an another any api appear are assistance at attempt available aware aws azure backend bad balancer batch be because been before "
+    "being boot bootstrapping broke broken busier busy but by cache call can canceled cancelled cannot capacity case cause channel charge charged "
+    "closed cloud cluster code cold come complete concurrency condition connect contact container core could count cpu crash create credit "
+    "crowded cuda currently customer data database dead deadline degraded delay demand deploying desk detail device did disconnected disk "
+    "dispatch dispatched dispatcher distributor dns do down downstream drop dropped due dump during either else encountered end ended engine "
+    "engineers eof err error every evicted eviction exceed exceeded exception exhausted exit experience experiencing expire external fail failure "
+    "farm fatal fault fetch few finish fixed for free from full gateway gb gemini generate get gib give gone google got gpu group grpc had hailuo "
+    "handle happen have he heartbeat heavy help here high host hour http i idle if in incident inference infrastructure initialization initialize "
+    "initializing instance instead interface internal interrupted into investigating invocation issue issued it job just killed killer kling lane "
+    "large later lease like limit line load loaded lock log long lost lot luma machine made maintenance make manager many maximum may mb me "
+    "memory message mib might minimax minute missed model moment more most much name nccl need needed network next no node none normal normally "
+    "not now number occur occurred of off offline ok on once oom oomkilled openai operation or other our out outage over overload overloaded "
+    "overwhelmed patience peak peer pending per period phase pika ping pipeline platform please pod pods pool predict preempted present problem "
+    "process processed produce progress provider proxy python queue quickly rate reach read ready reason receive reclaimed recover recovered "
+    "redis ref refund refunded refused region registered released render rendered replica report request reset resolved resource respond "
+    "responded response restart result resume retried retry return right rpc run running runtime runway s same saturated schedule sec second "
+    "seconds seedance segmentation send sending sent server service session shard shortly shut shutdown side signal since slot slots slow so "
+    "socket some something soon sora sorry spike spot stack stage start state status step still stopped storage stream stuck submit submitted "
+    "succeed success such support system task tcp team technical temporarily temporary terminated than that the their there these they this those "
+    "thread threads throttled ticket time timeout tls to too took tool total trace traceback traffic transient tried trouble try type unable "
+    "unavailable under unexpected unexpectedly unhandled unknown unreachable unresponsive until up upstream url us usage used usual usually "
+    "vendor veo vertex video vidu volume vram wait wan warm was we went were when where which while will window with within without work would "
+    "wrong yet you your gi mi zone"
 )  # fmt: skip
 _LATIN: Final = re.compile("[A-Za-z0-9_]+")
 _NAMES: Final = _any(
@@ -203,9 +209,9 @@ _NAMES: Final = _any(
 _ITSELF_ZH: Final = _any(
     "请稍[后候]|请?(?:重新|再次|再)?(?:重试|提交|尝试|试)|稍[后候]|联系|管理员|客服|技术支持|反馈|我们|抱歉|对不起|错误码?|异常|故障|失败|失效|超时|出错|繁忙|忙碌|拥挤|拥堵|"
     "火爆|负载|饱和|过高|过载|过大|人数|用户|过多|较多|太多|排队|队列|等待|算力|资源|容量|显存|内存|显卡|集群|机器|不足|不够|耗尽|已满|紧张|不可用|可用|维护|系统|服务[器端]?|模型|上游|下游|"
-    "内部|外部|网络|网关|节点|后端|接口|数据库|缓存|渠道|通道|分组|线程|进程|任务|作业|请求|响应|返回|结果|处理|生成|视频|渲染|推理|执行|运行|调用|连接|断开|中断|重置|关闭|崩溃|重启|获取|未知|"
+    "内部|外部|网络|网关|节点|后端|接口|数据库|缓存|渠道|通道|分组|线程|进程|任务|作业|取消|请求|响应|返回|结果|处理|生成|视频|渲染|推理|执行|运行|调用|连接|断开|中断|重置|关闭|崩溃|重启|获取|未知|"
     "临时|暂时?|短暂|出现|发生|遇到|导致|原因|由于|因为?|代码|编号|序列?号|信息|详情|状态|无法|未能?|不能|没有?|无|当前|目前|正在|已经?|达到|超过|超出|上限|限流|限制|频率|频繁|并发|高峰期?|时间|时长?|"
-    "分钟|小时|秒钟?|天|后|前|再|中|内|的|了|或|和|与|在|是|被|为|下|个|次|很|较|过|长|所有|全部|部分|该|此|本|您|请|到|码|吧|哦|呢",
+    "分钟|小时|秒钟?|天|积分|点数|退[还款回]|返还|费用|扣[费除]|后|前|再|中|内|的|了|或|和|与|在|是|被|为|下|个|次|很|较|过|长|所有|全部|部分|该|此|本|您|请|到|码|吧|哦|呢",
 )  # fmt: skip
 
 

@@ -89,10 +89,37 @@ def test_fountain_is_read_without_what_is_not_to_be_seen() -> None:
     ]
 
 
+FINAL_DRAFT = """<?xml version="1.0" encoding="UTF-8" standalone="no" ?>
+<FinalDraft DocumentType="Script" Version="5"><Content>
+<Paragraph Number="1" Type="Scene Heading"><Text>INT. LAMP ROOM - NIGHT</Text></Paragraph>
+<Paragraph Type="Action"><Text>Old letters fill the </Text><Text Style="Bold">room</Text><Text>.</Text></Paragraph>
+<Paragraph Type="Character"><Text>小满</Text></Paragraph>
+<Paragraph Type="Parenthetical"><Text>(softly)</Text></Paragraph>
+<Paragraph Type="Dialogue"><Text>They are coming back.</Text></Paragraph>
+<Paragraph Type="Action"><Text/></Paragraph>
+<Paragraph Type="Transition"><Text>CUT TO:</Text></Paragraph>
+</Content><TitlePage><Content><Paragraph><Text>The Lighthouse</Text></Paragraph></Content></TitlePage></FinalDraft>"""
+
+
+def test_final_draft_is_read_paragraph_by_paragraph() -> None:
+    lines = [(line.kind, line.speaker, line.text) for line in read_lines(read_script(FINAL_DRAFT.encode(), "l.fdx"))]
+
+    assert lines == [
+        (Kind.HEADING, "", "INT. LAMP ROOM - NIGHT"),
+        (Kind.ACTION, "", "Old letters fill the room."),
+        (Kind.CUE, "小满", "@小满"),
+        (Kind.CUE, "", "(softly)"),
+        (Kind.SPEECH, "小满", "They are coming back."),
+        (Kind.TRANSITION, "", "CUT TO:"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "code"),
     [
         ("a.pdf", b"%PDF", "script_kind_unknown"),
+        ("a.fdx", b"<FinalDraft><Content>", "script_unreadable"),
+        ("a.fdx", b"<FinalDraft/>", "script_empty"),
         ("a.txt", b" \n\0 ", "script_empty"),
         ("a.docx", b"PK\x03\x04 no zip at all", "script_unreadable"),
         ("a.docx", b"", "script_unreadable"),

@@ -16,6 +16,7 @@ from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.scripts import PieceState, ScriptState
 from vidgen_core.i18n import Text
+from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS
 from vidgen_core.services.scripts.llm_ledger import stopped_by_budget
 from vidgen_core.services.scripts.planning import Board
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
@@ -44,7 +45,8 @@ def form(visit: Visit) -> None:
     with left:
         st.file_uploader(
             t("script.file"),
-            type=[ending.removeprefix(".") for ending in SCRIPT_ENDINGS],
+            # Others are answered in the reader's own language, and with what to do.
+            type=[ending.removeprefix(".") for ending in (*SCRIPT_ENDINGS, *sorted(DOCUMENT_ENDINGS))],
             key=f"script_file_{st.session_state.get(_ROUND, 0)}",
             on_change=_take_file,
         )

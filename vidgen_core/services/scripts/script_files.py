@@ -1,4 +1,4 @@
-"""Script files as text: plain, Markdown, Word, Fountain."""
+"""Script files as text: plain, Markdown, Word, Fountain, Final Draft."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree as ET
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.providers.http.cleaning import clean_text
@@ -13,7 +14,7 @@ from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 
 #: Endings that can be read.
-SCRIPT_ENDINGS: Final = (".txt", ".md", ".markdown", ".docx", ".fountain", ".spmd")
+SCRIPT_ENDINGS: Final = (".txt", ".md", ".markdown", ".docx", ".fountain", ".spmd", ".fdx")
 #: Bytes of a file, and of a Word file's text once it is unpacked; a feature film has about 200,000 characters.
 LARGEST: Final = 20 * 1024 * 1024
 #: Characters of a script.
@@ -30,7 +31,7 @@ def read_script(source: Path | bytes, name: str) -> str:
     if ending not in SCRIPT_ENDINGS:
         raise InputError("script_kind_unknown", name=name, kinds=" ".join(SCRIPT_ENDINGS))
     data = _bytes(source, name)
-    text = _docx(data, name) if ending == ".docx" else _decoded(data, name)
+    text = {".docx": _docx, ".fdx": _final_draft}.get(ending, _decoded)(data, name)
     if ending in (".fountain", ".spmd"):
         text = from_fountain(text)
     elif ending in (".md", ".markdown"):
@@ -89,6 +90,26 @@ def _docx(data: bytes, name: str) -> str:
         raise InputError(error.code, name=name, limit=error.limit) from None
     except (Broken, PackageNotFoundError, LxmlError, KeyError, ValueError, OSError) as error:
         raise InputError("script_unreadable", name=name) from error
+    return "\n".join(lines)
+
+
+#: Marks that say what a paragraph of Final Draft is, as Fountain writes them.
+_MARKS: Final = {"Scene Heading": ".", "Character": "@", "Transition": "> ", "Action": "!", "General": "!", "Shot": "!"}
+
+
+def _final_draft(data: bytes, name: str) -> str:
+    """The paragraphs of a Final Draft document, which is XML."""
+    try:
+        root = ET.fromstring(data)  # noqa: S314 - expat ends what grows out of proportion
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise InputError("script_unreadable", name=name) from error
+    lines: list[str] = []
+    for paragraph in root.iterfind("Content/Paragraph"):
+        text = " ".join("".join(part.text or "" for part in paragraph.iter("Text")).split())
+        kind = paragraph.get("Type", "")
+        if text:
+            lines += [] if kind in ("Dialogue", "Parenthetical") else [""]
+            lines.append(_MARKS.get(kind, "") + text)
     return "\n".join(lines)
 
 

@@ -351,10 +351,11 @@ class Kie(Provider):
 
         :param otherwise: what it comes to where there is none; without it that is an error
         """
-        now = time.monotonic()
-        if otherwise is None and now - self._larger_asked.get(job.remote_id, -LARGER_EVERY) < LARGER_EVERY:
-            return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling")
-        self._larger_asked[job.remote_id] = now
+        if otherwise is None:
+            now = time.monotonic()
+            if now - self._larger_asked.get(job.remote_id, -LARGER_EVERY) < LARGER_EVERY:
+                return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling")
+            self._larger_asked[job.remote_id] = now
         base = job.base_url or self.base_url
         answer = await self._ask_larger(Verb.POLL, base, path, {"taskId": job.remote_id, "index": 0}, key)
         if link := _larger_link(answer, base):

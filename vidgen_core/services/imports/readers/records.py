@@ -11,12 +11,14 @@ from vidgen_core.services.imports.readers.table import Sheet, TableRow
 
 #: ``Prompt: …``, ``- **画面**：…``, ``2. Prompt 2 = …``, ``Duration — 5s``
 _FIELD: Final = re.compile(
-    r"\s*+(?:[-*•·]\s++|(\d{1,3})[.)、]\s*+)?([*_`]{0,3})([^\s:：=*_`|][^:：=*`|]{0,40}?)\2?(?:\s*+[:：]|\s++[=—–-](?=\s))\s*+[*_`]{0,3}\s*+(.*)"
+    r"\s*+(?:#{1,6}\s++)?(?:[-*•·]\s++|(\d{1,3})[.)、]\s*+)?([*_`]{0,3})([^\s:：=*_`|][^:：=*`|]{0,40}?)\2?(?:\s*+[:：]|\s++[=—–-](?=\s))\s*+[*_`]{0,3}\s*+(.*)"
 )
 #: ``## Shot 1``, ``**镜头1**``, ``【镜头 1】``, ``--- Shot 2 ---``
 _HEADING: Final = re.compile(
     r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
 )
+#: ``[Prompt] …``, ``【提示词】…``
+_TAGGED: Final = re.compile(r"\s*+[\[【]([^\[\]【】]{1,40}+)[\]】]\s*+[:：]?\s*+(.*)")
 #: The number in ``Prompt 2`` and ``Prompt (2)``.
 _BEHIND: Final = re.compile(r"(?<!\d)(\d{1,4})[)）]?\Z")
 #: Between a number, or a name, and what belongs to it.
@@ -79,9 +81,14 @@ def _records(lines: list[str]) -> tuple[list[_Record], int, int]:
 
 
 def _field(line: str) -> tuple[str, str, str, str] | None:
-    """Name, number of the shot, number of the line and text of a field: ``2. Prompt 7: …``, ``### Prompt``."""
-    if (found := _FIELD.fullmatch(line)) and (named := _named(found[3].strip()))[0]:
-        return *named, found[1] or "", _unquoted(found[4].strip())
+    """Name, number of the shot, number of the line and text of a field: ``2. Prompt 7: …``, ``### Prompt``; ``Shot 1: …`` has no name."""
+    if (tag := _TAGGED.fullmatch(line)) and (named := _named(tag[1].strip()))[0]:
+        return *named, "", _unquoted(tag[2].strip())
+    if found := _FIELD.fullmatch(line):
+        words = found[3].strip()
+        name, number = _named(words)
+        if name or (number := "" if words.isdecimal() else number_of(words) or ""):
+            return name, number, found[1] or "", _unquoted(found[4].strip())
     heading = _HEADING.fullmatch(line)
     name, number = _named(heading[2]) if heading and heading[1] else ("", "")
     return (name, "", "", "") if name and not number else None
@@ -89,9 +96,10 @@ def _field(line: str) -> tuple[str, str, str, str] | None:
 
 def _named(words: str) -> tuple[str, str]:
     """The field that words name, and the number of the shot that they say with it; both empty for no field."""
+    words = words.removeprefix("/imagine ")
     if _is_field(words):
         return words, ""
-    if (found := _BEHIND.search(words)) and _is_field(head := words[: found.start()].rstrip(_BETWEEN)):
+    if (found := _BEHIND.search(words)) and _is_field(head := words[: found.start()].rstrip(_BETWEEN), of_shot=True):
         return head, found[1]
     # ``Shot 2 – Prompt``, ``镜头2提示词``
     end = max((place for place, letter in enumerate(words, start=1) if letter.isdecimal()), default=0)
@@ -100,8 +108,10 @@ def _named(words: str) -> tuple[str, str]:
     return (name, number) if number and name and _is_field(name) else ("", "")
 
 
-def _is_field(name: str) -> bool:
-    return plain_header(name) in _KNOWN or bool(match_columns([name]).meant)
+def _is_field(name: str, *, of_shot: bool = False) -> bool:
+    """Whether a name is that of a field; ``of_shot``: of one that a numbered shot may have, not of its number."""
+    meant = match_columns([name]).meant
+    return (plain_header(name) in _KNOWN or bool(meant)) and not (of_shot and "shot" in meant.values())
 
 
 def _unquoted(text: str) -> str:

@@ -60,6 +60,8 @@ _BEGIN: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]")
 _BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
 #: The first letters of JSON; ``[wide] She turns`` is none.
 _OPENS: Final = re.compile(rb"\{|\[\s*[\[{\"'\]/]")
+#: An object that has begun.
+_BEGUN: Final = re.compile(r'\{\s*+"')
 #: What JSON is made of, texts with their quotes in one piece.
 _TOKEN: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?|[^\s,:\[\]{}"]++', re.DOTALL)
 _CLOSING: Final = str.maketrans("[{", "]}")
@@ -226,11 +228,12 @@ def _parse(data: bytes, name: str) -> tuple[Any, tuple[RowNote, ...]]:
         try:
             return _arranged(json.loads(text)), ()
         except json.JSONDecodeError as error:
+            params = {"source": name, "line": text.count("\n") + 1, "text": clean(text[-40:])}
+            told = (RowNote(None, "list_broken_off", params),)
             if (found := _loose(text)) is not None:
-                return found, ()
+                return found, told if _BEGUN.search(text, max(text.rfind("}"), text.rfind("]"), 0)) else ()
             if (whole := _broken_off(text)) is not None:
-                params = {"source": name, "line": text.count("\n") + 1, "text": clean(text[-40:])}
-                return whole, (RowNote(None, "list_broken_off", params),)
+                return whole, told
             line = max(line, error.lineno)
         except (ValueError, RecursionError):
             # Numbers of thousands of digits, thousands of brackets.

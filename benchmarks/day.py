@@ -35,9 +35,9 @@ class Costs:
     finish: float = 0.045
     #: Of PostgreSQL's processors.
     postgres: float = 0.050
-    #: For which the lock of writers is held by one commit, and commits of a task.
-    commit: float = 0.006
-    commits: int = 6
+    #: For which one commit has the lock of writers, and commits of a task (1.6 where twenty run at once: they share).
+    commit: float = 0.007
+    commits: float = 2.0
     #: Of ``vidgen serve``: one click, a page that is refreshed after a change, a task that is queued.
     click: float = 0.15
     refresh: float = 0.03
@@ -152,15 +152,16 @@ class Day:
             turn = self.keys.serve(now, 0.5) - 0.5
             self.at(turn, lambda now, job=job: self._submit(now, job))  # type: ignore[misc]
 
-    def _commits(self, now: float, count: float) -> float:
-        self.postgres.serve(now, self._costs.postgres * count / self._costs.commits)
-        return self.lock.serve(now, self._costs.commit * count)
+    def _commit(self, now: float) -> float:
+        """A third of what a task writes."""
+        self.postgres.serve(now, self._costs.postgres / 3)
+        return self.lock.serve(now, self._costs.commit * self._costs.commits / 3)
 
     def _submit(self, now: float, job: Job) -> None:
         ready = self.workers.serve(now, self._costs.submit)
 
         def intended(now: float) -> None:
-            job.sent = self._commits(now, 2) + self._chance.uniform(0.2, 0.8)
+            job.sent = self._commit(now) + self._chance.uniform(0.2, 0.8)
             self._changed(now, job)
             job.ended = job.sent + self._chance.lognormvariate(4.5, 0.5)
             # A poll is late by half of an interval of ten seconds at the mean.
@@ -177,7 +178,7 @@ class Day:
 
     def _ended(self, now: float, job: Job) -> None:
         self.under_way -= 1
-        self._commits(now, 2)
+        self._commit(now)
         self._changed(now, job)
         # From the provider, and into the bucket.
         here = self.network.serve(now, 2 * self._costs.video / self._costs.network)
@@ -188,7 +189,7 @@ class Day:
         ready = self.workers.serve(now, self._costs.finish)
 
         def stored(now: float) -> None:
-            self.done.append((job, self._commits(now, 2)))
+            self.done.append((job, self._commit(now)))
             self._changed(now, job)
             # Somebody looks at it and says yes or no.
             self.at(now + self._chance.expovariate(1 / 600), lambda now: self._click(now))

@@ -158,7 +158,9 @@ def test_the_header_says_whether_a_runner_is_alive(app: Vidgen, project: Project
 
 def test_pausing_is_shown_and_resuming_opens_the_lanes_again(app: Vidgen, project: Project) -> None:
     with app.store.write() as tx:
-        tx.state.put("lane.yunwu", {"code": "lane_balance", "params": {}, "since": "2026-01-01T00:00:00Z", "until": None})
+        tx.state.put(
+            "lane.yunwu", {"code": "lane_balance", "params": {}, "since": "2026-01-01T00:00:00Z", "until": None}
+        )
     app.worker.pause()
 
     paused = app.worker.status(project.id)

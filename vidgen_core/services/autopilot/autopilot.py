@@ -52,6 +52,8 @@ class Autopilot(threading.Thread):
         self._prompts = prompts
         self._exports = exports
         self._stopping = threading.Event()
+        #: The revision at which no project had its run on.
+        self._off_at = -1
         #: By project: the beginning of its run, and the shots that each step has been tried for in it, so that what was
         #: refused is not tried again and again.
         self._tried: dict[int, tuple[datetime, dict[str, set[int]]]] = {}
@@ -65,12 +67,16 @@ class Autopilot(threading.Thread):
             if not self._ctx.works_here:
                 continue
             try:
+                revision = self._ctx.store.revision()
+                if revision == self._off_at:
+                    continue
                 with self._ctx.store.read() as tx:
                     projects = tx.projects.all()
-                for project in projects:
-                    run = current_run(self._ctx, project.id)
-                    if run is not None and run.on:
-                        self._step(project.id, run)
+                runs = {project.id: current_run(self._ctx, project.id) for project in projects}
+                on = {id_: run for id_, run in runs.items() if run is not None and run.on}
+                for id_, run in on.items():
+                    self._step(id_, run)
+                self._off_at = -1 if on else revision
             except VidgenError as error:
                 # A locked database passes; the switch stays on.
                 _LOG.warning("The autopilot waits: %s", error)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, create_engine, insert, select, update
 
 from vidgen_core.db import NewShot, NewTask, Store
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.schema import log, metadata
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import Money
@@ -35,18 +35,18 @@ def line(number: int) -> dict[str, object]:
 
 def test_rows_are_those_that_any_other_statement_reads(connection: Connection) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
-    Prepared(insert(log)).run(connection, [line(1) | {"at": at}, line(2) | {"at": at}])
+    PreparedStatement(insert(log)).run(connection, [line(1) | {"at": at}, line(2) | {"at": at}])
     query = select(log).where(log.c.code.in_(["code 1", "code 2"]), log.c.id >= bindparam("least")).order_by(log.c.id)
 
-    found = Prepared(query).run(connection, {"least": 1})
+    found = PreparedStatement(query).run(connection, {"least": 1})
 
     assert [row._asdict() for row in found] == [row._asdict() for row in connection.execute(query, {"least": 1})]
     assert found.scalars().all() == [1, 2]
 
 
 def test_other_columns_are_another_statement(connection: Connection) -> None:
-    Prepared(insert(log)).run(connection, line(1) | {"at": datetime(2026, 1, 2, tzinfo=UTC)})
-    change = Prepared(update(log).where(log.c.id == bindparam("the_line")))
+    PreparedStatement(insert(log)).run(connection, line(1) | {"at": datetime(2026, 1, 2, tzinfo=UTC)})
+    change = PreparedStatement(update(log).where(log.c.id == bindparam("the_line")))
 
     assert change.run(connection, {"the_line": 1, "code": "new"}).rowcount == 1
     assert change.run(connection, {"the_line": 1, "params": {"a": 1}}).rowcount == 1

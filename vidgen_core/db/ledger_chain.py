@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Row, TextClause, insert, select, text
 
 from vidgen_core.db.dialect import spelled
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema import ledger_lines
 from vidgen_core.domain.providers import WRITING, ProviderId, paid_providers, provider_ids
@@ -172,7 +172,9 @@ class LedgerLine(NamedTuple):
     hash: str
 
 
-_HEAD: Final = Prepared(select(ledger_lines.c.n, ledger_lines.c.hash).order_by(ledger_lines.c.n.desc()).limit(1))
+_HEAD: Final = PreparedStatement(
+    select(ledger_lines.c.n, ledger_lines.c.hash).order_by(ledger_lines.c.n.desc()).limit(1)
+)
 _LINES: Final = select(*(ledger_lines.c[name] for name in LedgerLine._fields)).order_by(ledger_lines.c.n)
 _PAID: Final = "{0} in_list[:paid]"
 _STRAYS: Final = """

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, Text, cast, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
-from vidgen_core.db.prepared import Found, Prepared
+from vidgen_core.db.prepared import PreparedStatement, Rows
 from vidgen_core.db.schema import revision
 
 T = TypeVar("T")
@@ -22,8 +22,8 @@ REVISION: Final = select(revision.c.n)
 CHANNEL = "vidgen"
 _NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 _NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
-_THIS_REVISION: Final = Prepared(REVISION)
-_NEXT_REVISION: Final = Prepared(_NEXT)
+_THIS_REVISION: Final = PreparedStatement(REVISION)
+_NEXT_REVISION: Final = PreparedStatement(_NEXT)
 
 
 class Transaction:
@@ -35,8 +35,8 @@ class Transaction:
         self._writes = writes
         self._after: list[Callable[[], None]] = []
         #: Changes of rows that are made before the next statement, and rows that are added at the end: statement and values.
-        self._soon: list[tuple[Prepared, dict[str, Any]]] = []
-        self._last: list[tuple[Prepared, dict[str, Any]]] = []
+        self._soon: list[tuple[PreparedStatement, dict[str, Any]]] = []
+        self._last: list[tuple[PreparedStatement, dict[str, Any]]] = []
         #: The rows that are changed soon.
         self._rows: set[Hashable] = set()
         self._kept: dict[Hashable, Any] = {}
@@ -46,7 +46,7 @@ class Transaction:
         """The kind of database, as SQLAlchemy calls it."""
         return self._connection.dialect.name
 
-    def soon(self, row: Hashable, statement: Prepared, values: dict[str, Any]) -> None:
+    def soon(self, row: Hashable, statement: PreparedStatement, values: dict[str, Any]) -> None:
         """Change one row before anything else is asked or changed, together with other rows that are changed likewise.
 
         :param row: which one; a row that is there
@@ -63,7 +63,7 @@ class Transaction:
             if self._run(statement, rows).rowcount != len(rows):
                 raise RuntimeError("a row that was to be changed is not as it was read")
 
-    def at_commit(self, statement: Prepared, values: dict[str, Any]) -> None:
+    def at_commit(self, statement: PreparedStatement, values: dict[str, Any]) -> None:
         """Make a change together with others of its kind, before the commit or the next question to its table."""
         self._last.append((statement, values))
 
@@ -98,17 +98,17 @@ class Transaction:
         self._kept.pop(what, None)
 
     @overload
-    def execute(self, statement: Prepared, parameters: Any = None) -> Found: ...
+    def execute(self, statement: PreparedStatement, parameters: Any = None) -> Rows: ...
     @overload
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]: ...
-    def execute(self, statement: Executable | Prepared, parameters: Any = None) -> Any:
+    def execute(self, statement: Executable | PreparedStatement, parameters: Any = None) -> Any:
         """Run a statement in this transaction."""
         if self._soon:
             self._change()
         return self._run(statement, parameters)
 
-    def _run(self, statement: Executable | Prepared, parameters: Any) -> Any:
-        if isinstance(statement, Prepared):
+    def _run(self, statement: Executable | PreparedStatement, parameters: Any) -> Any:
+        if isinstance(statement, PreparedStatement):
             return statement.run(self._connection, parameters)
         return self._connection.execute(statement, parameters)
 
@@ -157,7 +157,9 @@ class Transaction:
         self._connection.close()
 
 
-def _alike(waiting: list[tuple[Prepared, dict[str, Any]]]) -> Iterator[tuple[Prepared, list[dict[str, Any]]]]:
+def _alike(
+    waiting: list[tuple[PreparedStatement, dict[str, Any]]],
+) -> Iterator[tuple[PreparedStatement, list[dict[str, Any]]]]:
     """Changes by their statement and columns, in the order in which the first of each came."""
     together: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for statement, values in waiting:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, type_coerce, update
 
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.db.schema import UtcTime, attempts, quotes, tasks
 from vidgen_core.domain.attempts import Attempt, AttemptState
@@ -28,13 +28,15 @@ _EDITABLE = frozenset({
 
 # Frequent statements are compiled once.
 _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
-_COUNT = Prepared(_PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id))
+_COUNT = PreparedStatement(
+    _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+)
 #: The columns of a new attempt that are given; the others follow from its task.
 _GIVEN: Final = (
     "state", "provider", "model", "key_id", "key_label", "base_url", "cost", "cost_currency", "charge", "rev", "created_at",
     "worker",
 )  # fmt: skip
-_BEGIN = Prepared(
+_BEGIN = PreparedStatement(
     insert(attempts)
     .from_select(
         ["task_id", "project_id", "number", "agent", *_GIVEN],
@@ -50,10 +52,12 @@ _BEGIN = Prepared(
     )
     .returning(*attempts.c)
 )
-_PRESENT_NEW = Prepared(_PRESENT.values(attempts=tasks.c.attempts + 1))
-_GET = Prepared(select(attempts).where(attempts.c.id == bindparam("the_attempt")))
-_OF_TASK = Prepared(select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number))
-_UNRESOLVED = Prepared(
+_PRESENT_NEW = PreparedStatement(_PRESENT.values(attempts=tasks.c.attempts + 1))
+_GET = PreparedStatement(select(attempts).where(attempts.c.id == bindparam("the_attempt")))
+_OF_TASK = PreparedStatement(
+    select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
+)
+_UNRESOLVED = PreparedStatement(
     select(func.count())
     .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
     .where(
@@ -65,7 +69,7 @@ _UNRESOLVED = Prepared(
         tasks.c.deleted_at.is_(None),
     )
 )
-_LEFT = Prepared(
+_LEFT = PreparedStatement(
     select(attempts)
     .join(tasks, tasks.c.id == attempts.c.task_id)
     .where(
@@ -79,7 +83,7 @@ _LEFT = Prepared(
     )
     .order_by(attempts.c.id)
 )
-_UPDATE = Prepared(update(attempts).where(attempts.c.id == bindparam("the_attempt")))
+_UPDATE = PreparedStatement(update(attempts).where(attempts.c.id == bindparam("the_attempt")))
 
 
 def _attempt(row: Row[Any]) -> Attempt:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_of, now
 from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
 from vidgen_core.domain.money import OWED, Money
@@ -228,7 +228,7 @@ def _in_chains(project_id: int) -> tuple[ColumnElement[Any], ...]:
     return shots.c.project_id == project_id, shots.c.deleted_at.is_(None), named
 
 
-_WAITING: Final = Prepared(
+_WAITING: Final = PreparedStatement(
     select(
         *(tasks.c[name] for name in ("id", "shot_id", "status", "failure", "draw", "params")),
         and_(shots.c.completed_count == 0, shots.c.live_count > 0).label("sits"),
@@ -242,7 +242,9 @@ _WAITING: Final = Prepared(
     )
     .order_by(tasks.c.shot_position, tasks.c.id)
 )
-_ANY: Final = Prepared(select(exists().where(shots.c.follows.is_not(None), shots.c.project_id == bindparam("project"))))
+_ANY: Final = PreparedStatement(
+    select(exists().where(shots.c.follows.is_not(None), shots.c.project_id == bindparam("project")))
+)
 
 
 class ShotChainRepository(Repository):

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, union_all
 
 from vidgen_core.db.dialect import mentions, unindexed
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import log
 from vidgen_core.domain.log import LogLevel, LogLine
 from vidgen_core.domain.queries import LogFilter
 
-_ADD = Prepared(insert(log))
+_ADD = PreparedStatement(insert(log))
 
 
 class LogRepository(Repository):

@@ -7,15 +7,15 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from vidgen_core.db.dialect import upsert
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import project_settings, projects
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Project
 
 # Frequent statements are compiled once.
-_GET: Final = Prepared(select(projects).where(projects.c.id == bindparam("the_project")))
-_SETTINGS: Final = Prepared(
+_GET: Final = PreparedStatement(select(projects).where(projects.c.id == bindparam("the_project")))
+_SETTINGS: Final = PreparedStatement(
     select(project_settings.c.name, project_settings.c.value).where(
         project_settings.c.project_id == bindparam("the_project")
     )

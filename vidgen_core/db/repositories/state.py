@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.dialects.sqlite import Insert
 
 from vidgen_core.db.dialect import among, listed, upsert
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.ledger import LedgerRepository
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import heartbeat, key_usage, state, uploads
@@ -19,11 +19,13 @@ from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.providers import ProviderId
 
 # Frequent statements are compiled once.
-_VALUE: Final = Prepared(select(state.c.value).where(state.c.name == bindparam("the_name")))
-_VALUES: Final = Prepared(select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names"))))
+_VALUE: Final = PreparedStatement(select(state.c.value).where(state.c.name == bindparam("the_name")))
+_VALUES: Final = PreparedStatement(select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names"))))
 _NEW: Final = upsert(state)
-_PUT: Final = Prepared(_NEW.on_conflict_do_update(index_elements=["name"], set_={"value": _NEW.excluded.value}))
-_BEATS: Final = Prepared(select(heartbeat).order_by(heartbeat.c.at.desc()))
+_PUT: Final = PreparedStatement(
+    _NEW.on_conflict_do_update(index_elements=["name"], set_={"value": _NEW.excluded.value})
+)
+_BEATS: Final = PreparedStatement(select(heartbeat).order_by(heartbeat.c.at.desc()))
 
 
 class HeartbeatRepository(Repository):
@@ -93,7 +95,7 @@ def _touch() -> Insert:
 #: A turn that lies further ahead was written down under another time.
 _AHEAD: Final = timedelta(seconds=5)
 #: Compiled once: it runs for each order and each result.
-_TOUCH: Final = Prepared(_touch())
+_TOUCH: Final = PreparedStatement(_touch())
 
 
 class KeyRepository(Repository):

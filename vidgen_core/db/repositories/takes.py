@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, listed, upsert
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import review_comments, review_links, review_votes, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound
@@ -110,9 +110,9 @@ def _add() -> Executable:
 
 
 # Frequent statements are compiled once.
-_ADD: Final = Prepared(_add())
-_GET: Final = Prepared(_SHOWN.where(takes.c.id == bindparam("the_take")))
-_TWINS: Final = Prepared(
+_ADD: Final = PreparedStatement(_add())
+_GET: Final = PreparedStatement(_SHOWN.where(takes.c.id == bindparam("the_take")))
+_TWINS: Final = PreparedStatement(
     select(takes.c.id, takes.c.warnings, takes.c.prompt)
     .select_from(_SOURCE)
     .where(
@@ -123,7 +123,7 @@ _TWINS: Final = Prepared(
     .order_by(takes.c.id)
     .limit(bindparam("most", type_=BigInteger))
 )
-_OF_SHOTS = Prepared(_those(among(takes.c.shot_id, bindparam("ids"))))
+_OF_SHOTS = PreparedStatement(_those(among(takes.c.shot_id, bindparam("ids"))))
 
 
 def _take(row: Row[Any]) -> Take:

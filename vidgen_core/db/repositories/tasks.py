@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed, upsert
-from vidgen_core.db.prepared import Prepared
+from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
@@ -633,8 +633,8 @@ def _move_to(to: TaskStatus) -> Executable:
 
 # Frequent statements are compiled once.
 _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=BigInteger)
-_NOTE: Final = Prepared(update(tasks).where(_THE_TASK))
-_NOTE_OF_ATTEMPT: Final = Prepared(
+_NOTE: Final = PreparedStatement(update(tasks).where(_THE_TASK))
+_NOTE_OF_ATTEMPT: Final = PreparedStatement(
     update(tasks).where(
         _THE_TASK,
         tasks.c.status == TaskStatus.PROCESSING,
@@ -642,36 +642,36 @@ _NOTE_OF_ATTEMPT: Final = Prepared(
         _ALIVE,
     )
 )
-_MOVES: Final = {status: Prepared(_move_to(status)) for status in TaskStatus}
-_CANCEL_UNSENT: Final = Prepared(
+_MOVES: Final = {status: PreparedStatement(_move_to(status)) for status in TaskStatus}
+_CANCEL_UNSENT: Final = PreparedStatement(
     update(tasks)
     .where(among(tasks.c.id, bindparam("ids")), tasks.c.status.in_(UNSENT), _ALIVE)
     .values(_expressions(TaskStatus.CANCELLED))
     .returning(tasks.c.id)
 )
-_MANY: Final = Prepared(_SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE))
-_WITH_DELETED: Final = Prepared(_SHOWN.where(among(tasks.c.id, bindparam("ids"))))
-_REVS_OF_SHOTS: Final = Prepared(
+_MANY: Final = PreparedStatement(_SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE))
+_WITH_DELETED: Final = PreparedStatement(_SHOWN.where(among(tasks.c.id, bindparam("ids"))))
+_REVS_OF_SHOTS: Final = PreparedStatement(
     select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
     .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
 )
-_STANDS: Final = Prepared(
+_STANDS: Final = PreparedStatement(
     select(tasks.c.id, tasks.c.rev, shots.c.number, tasks.c.attempt_id, attempts.c.rev.label("attempt_rev"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .outerjoin(attempts, attempts.c.id == tasks.c.attempt_id)
     .where(among(tasks.c.id, bindparam("ids")), _ALIVE)
 )
-_AFTER: Final = Prepared(
+_AFTER: Final = PreparedStatement(
     select(tasks.c.id)
     .where(tasks.c.id > bindparam("last"), unindexed(tasks.c.project_id) == bindparam("project"), _ALIVE)
     .order_by(tasks.c.id)
     .limit(500)
 )
-_HELD: Final = Prepared(select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id))
-_TO_CANCEL: Final = Prepared(select(tasks.c.id).where(text("cancel_requested"), _ALIVE))
-_PROCESSING: Final = Prepared(
+_HELD: Final = PreparedStatement(select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id))
+_TO_CANCEL: Final = PreparedStatement(select(tasks.c.id).where(text("cancel_requested"), _ALIVE))
+_PROCESSING: Final = PreparedStatement(
     select(func.count()).where(
         text("status = 'processing'"), unindexed(tasks.c.provider) == bindparam("provider"), text(_ACTIVE)
     )
@@ -686,12 +686,12 @@ _IN_TURN = (
     .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
     .limit(bindparam("most", type_=BigInteger))
 )
-_NEXT: Final = Prepared(
+_NEXT: Final = PreparedStatement(
     _SHOWN.where(tasks.c.id.in_(_IN_TURN.with_only_columns(tasks.c.id))).order_by(
         tasks.c.priority.desc(), tasks.c.turn, tasks.c.id
     )
 )
-_NEXT_DUE: Final = Prepared(
+_NEXT_DUE: Final = PreparedStatement(
     select(func.min(tasks.c.due_at)).where(
         tasks.c.provider == bindparam("provider"),
         tasks.c.due_at > bindparam("at", type_=UtcTime),
@@ -700,7 +700,7 @@ _NEXT_DUE: Final = Prepared(
     )
 )
 _ONE_OR_ALL = bindparam("project", type_=BigInteger)
-_QUEUED: Final = Prepared(
+_QUEUED: Final = PreparedStatement(
     select(task_counts.c.provider, func.sum(task_counts.c.n).label("n"))
     .where(
         task_counts.c.status == TaskStatus.QUEUED,
@@ -709,4 +709,6 @@ _QUEUED: Final = Prepared(
     )
     .group_by(task_counts.c.provider)
 )
-_NEXT_IN_PROJECT: Final = Prepared(_IN_TURN.where(tasks.c.project_id == bindparam("project", type_=BigInteger)))
+_NEXT_IN_PROJECT: Final = PreparedStatement(
+    _IN_TURN.where(tasks.c.project_id == bindparam("project", type_=BigInteger))
+)

@@ -56,4 +56,4 @@ def test_what_is_no_script_is_said_in_a_sentence(vidgen: Vidgen, tmp_path: Path)
     said = vidgen("script", str(picture))
 
     assert said.status == 2
-    assert "is no script that can be read" in said.err
+    assert "cannot be read as a script" in said.err

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from vidgen_core.config.error_messages import reason_of
 from vidgen_core.config.schema import PREFIX, Settings
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.setting_values import Section
 
 
@@ -40,9 +41,14 @@ def is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-@functools.cache
 def leaves() -> Mapping[str, _Leaf]:
     """Every setting by its dotted name, in the order of the file."""
+    return _leaves_with(provider_ids())
+
+
+@functools.lru_cache(maxsize=1)
+def _leaves_with(_providers: tuple[ProviderId, ...]) -> Mapping[str, _Leaf]:
+    """The same for as long as no provider is registered, which brings a section of its own."""
     return dict(_leaves_of(Settings))
 
 

@@ -194,6 +194,7 @@ def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
         assert sum(1 for _ in film.decode(video=0)) > 12
 
 
+@pytest.mark.extended
 def test_going_by_itself_stops_at_the_budget_and_goes_on_when_it_is_raised(
     vidgen: Vidgen, server: RehearsalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ TESTS = Path(__file__).parents[1]
         "services/test_finish_lane.py",
         "services/test_quotes.py",
         "services/test_quote_kinds.py",
-        "scripts/test_prompts_ordered_by_agents.py",
+        "scripts/test_questions_ordered_by_agents.py",
         "web/test_answers.py",
     ],
 )

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ReferenceRole, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 KIE = ProviderId("kie")
 TAKES_ALL, TAKES_ONE = "bytedance/seedance-2-5", "hailuo/2-3-image-to-video-pro"
@@ -39,7 +40,7 @@ def files(tmp_path: Path) -> list[Path]:
 def test_every_picture_of_a_shot_is_given_and_taken_away(studio: Studio, page: Page, files: list[Path]) -> None:
     vidgen, project = studio.vidgen, studio.project("frames", 2)
     first, second = vidgen.shots.ids(project.id)
-    vidgen.tasks.generate(project.id, [first])
+    vidgen.tasks.generate(project.id, [first], GenerateOptions(takes=1))
     until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 1, "a take")
     vidgen.shots.edit(second, params=ShotParams(provider=KIE, model=TAKES_ALL))
     before = vidgen.shots.get(second).image

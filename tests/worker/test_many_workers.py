@@ -356,8 +356,10 @@ class TestFailures:
         number: signal.Signals,
         again: int,
     ) -> None:
+        # Orders that were out when it ended count as jobs for so long.
+        wait = {"VIDGEN_RUNNER__MAX_WAIT": "150"}
         studio.order()
-        studio.start("a")
+        studio.start("a", **wait)
         wait_until(lambda: studio.carried()["a"] == CAP, PATIENCE)
         stored = threading.Event()
 
@@ -370,7 +372,7 @@ class TestFailures:
         s3.on_stored = interrupt
         studio.let_pass(60)
         wait_until(stored.is_set, PATIENCE)
-        studio.start("c")
+        studio.start("c", **wait)
         wait_until(lambda: "a" not in studio.carried(), PATIENCE)
         studio.workers["a"].send_signal(signal.SIGCONT)
         studio.check()

@@ -42,6 +42,8 @@ def simulate(
 ) -> list[tuple[int, float]]:
     """Polls and delay in seconds of each job."""
     chance, model, found = random.Random(seed), PollIntervals(), []
+    # Of the jitter, which draws from it.
+    random.seed(seed)
     for number in range(jobs):
         duration, elapsed, polls = max(draw(chance, number), 1.0), 0.0, 0
         gap = 0.0

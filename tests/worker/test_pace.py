@@ -39,7 +39,7 @@ def simulator() -> ModuleType:
     [
         ("uniform 60-180", 1.0, 0.52, 1.0),
         ("log-normal, median 90", 1.0, 0.65, 1.0),
-        ("log-normal, wide", 1.03, 1.0, 1.0),
+        ("log-normal, wide", 1.03, 1.0, 1.03),
         ("bimodal 60 / 240", 1.0, 0.6, 1.0),
         ("queue-delayed", 1.2, 0.75, 1.0),
         ("always 60", 0.7, 0.5, 1.0),

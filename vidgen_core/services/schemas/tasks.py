@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.i18n import Text
-from vidgen_core.services.generation.quotes import Quoted
 from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel, iso
+
+if TYPE_CHECKING:
+    from vidgen_core.domain.shots import Shot
+    from vidgen_core.services.generation.quotes import Quoted
 
 #: What of a task's params its JSON leaves out.
 _NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link"}
@@ -109,6 +112,10 @@ class RefusedShot(ResponseModel):
     code: str
     message: str
 
+    @classmethod
+    def of(cls, shot: Shot, code: str, params: dict[str, Any], t: Text) -> RefusedShot:
+        return cls(shot=shot.number, code=code, message=t.error("parameter", code, params))
+
 
 class QuoteResponse(ResponseModel):
     """What an order would make and cost, and the token that orders it once."""
@@ -134,9 +141,6 @@ class QuoteResponse(ResponseModel):
             count=quote.tasks,
             cost=Cost.of(quote.price, estimated=True),
             worst=Cost.of(quote.worst, estimated=True),
-            refused=[
-                RefusedShot(shot=one.shot.number, code=one.code, message=t.error("parameter", one.code, one.params))
-                for one in quoted.refused
-            ],
+            refused=[RefusedShot.of(one.shot, one.code, one.params, t) for one in quoted.refused],
             with_takes=quoted.having,
         )

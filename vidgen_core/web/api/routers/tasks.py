@@ -136,7 +136,7 @@ def estimate_response(estimate: Estimate, t: Text) -> GenerateResponse:
     fatal = [one for one in estimate.problems if one.problem.fatal]
     return GenerateResponse(
         tasks=[],
-        refused=[refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal],
+        refused=[RefusedShot.of(one.shot, one.problem.code, one.problem.params, t) for one in fatal],
         count=estimate.tasks,
         cost=Cost.of(estimate.money, estimated=True),
         with_takes=estimate.having,
@@ -149,7 +149,7 @@ def generated_response(app: Vidgen, t: Text, where: Project, made: Generated) ->
     ordered = OrderedResponse.of(app.tasks.estimate_tasks([task.id for task in made.tasks]))
     return GenerateResponse(
         tasks=answers(made.tasks, t, where),
-        refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
+        refused=[RefusedShot.of(one.shot, one.code, one.params, t) for one in made.refused],
         count=ordered.count,
         cost=ordered.cost,
         with_takes=made.having,
@@ -299,7 +299,3 @@ def _answer(app: Vidgen, t: Text, task: Task) -> TaskResponse:
 
 def answers(tasks: Sequence[Task], t: Text, project: Project) -> list[TaskResponse]:
     return [TaskResponse.of(task, t, project.name) for task in tasks]
-
-
-def refused(shot: str, code: str, params: dict[str, object], t: Text) -> RefusedShot:
-    return RefusedShot(shot=shot, code=code, message=t.error("parameter", code, params))

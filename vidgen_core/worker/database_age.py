@@ -43,7 +43,7 @@ def generation_of(tx: Tx) -> int:
 def next_generation(tx: Tx) -> int:
     """The generation of a paid act that is written down in this transaction, so that no two acts have the same."""
     generation = generation_of(tx) + 1
-    note_generation(tx, generation)
+    GENERATION.put(tx, generation)
     return generation
 
 

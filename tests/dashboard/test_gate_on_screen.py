@@ -84,7 +84,7 @@ def test_ticked_shots_that_have_takes_are_left_out_until_they_are_asked_for(paid
     [bare] = add(paid)
     paid.open("shots")
     for shot_id in (having, bare.id):
-        paid.at.checkbox(key=f"tick_{shot_id}").check()
+        paid.at.checkbox(key=f"tick_{shot_id}_0").check()
     paid.run()
     button = paid.at.button(key="selected_generate")
     assert number_in(button.label) == 2

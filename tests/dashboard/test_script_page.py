@@ -94,7 +94,7 @@ def test_prompts_are_written_for_exactly_the_ticked_shots(screen: Screen) -> Non
         )
     screen.open("shots")
     for shot in (mine, empty):
-        screen.at.checkbox(key=f"tick_{shot.id}").check().run()
+        screen.at.checkbox(key=f"tick_{shot.id}_0").check().run()
         screen.run()
     screen.press("ticked_prompts_begin")
     assert screen.app.prompts.wait(screen.project.id, 30)

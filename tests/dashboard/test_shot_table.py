@@ -155,7 +155,7 @@ def test_rows_are_sorted_over_all_pages(screen: Screen, sort: ShotSort, wanted: 
 def test_rows_and_cards_share_one_selection(screen: Screen) -> None:
     _first, second = add(screen, "a", "b")
     screen.run()
-    screen.at.checkbox(key=f"tick_{second.id}").check().run()
+    screen.at.checkbox(key=f"tick_{second.id}_0").check().run()
 
     assert [row["selected"] for row in rows(screen)] == [False, True]
     assert "1 shot selected" in screen.words()
@@ -184,7 +184,7 @@ def test_the_menu_of_a_row_is_that_of_a_card_and_leads_to_its_takes(screen: Scre
 def test_words_are_replaced_in_ticked_shots_only_when_there_are_any(screen: Screen) -> None:
     first, second, third = add(screen, "red car", "red house", "blue car")
     screen.run()
-    screen.at.checkbox(key=f"tick_{second.id}").check().run()
+    screen.at.checkbox(key=f"tick_{second.id}_0").check().run()
     screen.run()
 
     screen.at.text_input(key="replace_find").set_value("red")

@@ -298,7 +298,7 @@ def test_a_card_of_a_shot_that_is_gone_says_so(screen: Screen) -> None:
 
 def tick(screen: Screen, *shots: int) -> None:
     for shot in shots:
-        screen.at.checkbox(key=f"tick_{shot}").check().run()
+        screen.at.checkbox(key=f"tick_{shot}_0").check().run()
         screen.check()
         screen.run()
 
@@ -324,14 +324,30 @@ def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -
     screen.choose("page_0", 2)
     tick(screen, shots[21].id)
     screen.choose("page_0", 1)
-    assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
+    assert screen.at.checkbox(key=f"tick_{shots[0].id}_0").value
     assert "2 shots selected" in screen.words()
     screen.press("tick_all")
     screen.run()
     assert "22 shots selected" in screen.words()
     screen.press("tick_none")
     screen.run()
-    assert not screen.at.checkbox(key=f"tick_{shots[0].id}").value
+    assert not screen.at.checkbox(key=f"tick_{shots[0].id}_2").value
+
+
+def test_a_box_that_comes_back_ticked_starts_ticked_and_is_not_ticked_a_moment_later(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(21)))
+    screen.run()
+    tick(screen, shots[0].id)
+    screen.choose("page_0", 2)
+    screen.choose("page_0", 1)
+    screen.run()
+    again = screen.at.checkbox(key=f"tick_{shots[0].id}_0").proto
+    assert again.default
+    screen.press("tick_all")
+    screen.run()
+    all_of_them = screen.at.checkbox(key=f"tick_{shots[1].id}_1").proto
+    # A value that is set after the box came can be answered with the one it came with.
+    assert (all_of_them.default, all_of_them.set_value) == (True, False)
 
 
 def test_takes_of_ticked_cards_are_cancelled_and_made_again_with_their_price_shown(screen: Screen) -> None:

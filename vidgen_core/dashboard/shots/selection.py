@@ -32,6 +32,8 @@ _AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
 #: The fragment of the message line, where the actions stand.
 LINE: Final = "message_line"
 _SELECTED: Final = "_shots_ticked"
+#: How often the selection was changed by anything but a card's own box.
+_VERSION: Final = "_shots_ticked_version"
 #: Whether selected shots that have takes get more.
 _AGAIN: Final = "selected_again"
 
@@ -42,41 +44,57 @@ def selected(visit: Visit) -> list[int]:
     return list(ids) if project == visit.project.id else []
 
 
-def _set(visit: Visit, ids: Iterable[int]) -> None:
+def _keep(visit: Visit, ids: Iterable[int]) -> None:
     st.session_state[_SELECTED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
 
 
 def _box(shot_id: int) -> str:
-    return f"tick_{shot_id}"
+    """The key of a card's box, another one after each change that the box did not make itself.
+
+    A browser shows a value that is set on a box it has as off first: an event of another element that leaves in that
+    moment would bring the *off* back as if somebody had clicked. A new box starts with its value.
+    """
+    return f"tick_{shot_id}_{session_value(_VERSION, 0)}"
 
 
 def checkbox(visit: Visit, shot: Shot) -> None:
     """The box at the head of a card, which names the shot."""
-    box, on = _box(shot.id), shot.id in selected(visit)
-    if st.session_state.get(box, False) != on:
-        # A box that was not drawn for a while has forgotten its state; the list has not.
-        st.session_state[box] = on
+    box = _box(shot.id)
     st.checkbox(
         # What a screen reader says is the label as it is written.
         shot.number if _AS_IT_IS.fullmatch(shot.number) else plain(shot.number),
+        value=shot.id in selected(visit),
         key=box,
         on_change=_toggled,
-        args=(shot.id,),
+        args=(shot.id, box),
         width="stretch",
     )
 
 
+def _set(visit: Visit, ids: Iterable[int]) -> None:
+    """Select exactly these shots, on their cards too."""
+    _keep(visit, ids)
+    st.session_state[_VERSION] = session_value(_VERSION, 0) + 1
+
+
 def set_selected(visit: Visit, shot_id: int, on: bool) -> None:
     """Take a shot into the selection, or out of it."""
+    _set(visit, _with(visit, shot_id, on))
+
+
+def _toggled(shot_id: int, box: str) -> None:
+    visit, on = current_visit(), st.session_state[box]
+    ids = _with(visit, shot_id, on)
+    (_keep if (shot_id in ids) == on else _set)(visit, ids)
+    live_updates.rerun_fragments([LINE])
+
+
+def _with(visit: Visit, shot_id: int, on: bool) -> list[int]:
     others = [other for other in selected(visit) if other != shot_id]
     if on and len(others) >= MOST:
         toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
-    _set(visit, [*others, shot_id] if on else others)
-
-
-def _toggled(shot_id: int) -> None:
-    set_selected(current_visit(), shot_id, st.session_state[_box(shot_id)])
-    live_updates.rerun_fragments([LINE])
+        return others
+    return [*others, shot_id] if on else others
 
 
 def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:

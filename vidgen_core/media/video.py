@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -94,9 +96,8 @@ def look_at(path: Path, edge: int | None = None) -> tuple[VideoFacts, Image.Imag
         raise FileError("video_truncated", path=str(path))
     try:
         with open_video(path) as container:
-            facts = _facts(container, path, size, boxes, head)
-            container.seek(0)
-            return facts, None if edge is None else _first_picture(container, path, edge)
+            facts, frames = _facts(container, path, size, boxes, head)
+            return facts, None if edge is None else _first_picture(frames, path, edge)
     except (av.FFmpegError, EOFError) as error:
         code = "video_truncated" if _looks_like_video(head) else "video_unplayable"
         raise FileError(code, path=str(path)) from error
@@ -202,7 +203,7 @@ def first_picture(video: Path, edge: int) -> Image.Image:
     _size(video)
     try:
         with open_video(video) as container:
-            return _first_picture(container, video, edge)
+            return _first_picture(container.decode(video_stream(container, video)), video, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
 
@@ -275,7 +276,10 @@ def _looks_like_video(head: bytes) -> bool:
     return head[4:8] in {b"ftyp", b"moov", b"mdat"} or head.startswith((b"\x1aE\xdf\xa3", b"FLV"))
 
 
-def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]], head: bytes) -> VideoFacts:
+def _facts(
+    container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]], head: bytes
+) -> tuple[VideoFacts, Iterator[VideoFrame]]:
+    """What a video is, and its frames from the first one on, decoded as they are asked for."""
     stream = video_stream(container, path)
     frames, end, content = _read_packets(container, stream, path)
     promised = stream.frames
@@ -288,8 +292,13 @@ def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[b
     if frames < promised or end < seconds * 0.9 - 0.5:
         raise FileError("video_truncated", path=str(path))
     names = [name for name, _ in boxes]
-    width, height = _shown_size(container, stream)
-    return VideoFacts(
+    container.seek(0)
+    decoded = container.decode(stream)
+    first = next(decoded, None)
+    if first is None:
+        raise FileError("video_unplayable", path=str(path))
+    width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
+    facts = VideoFacts(
         seconds=round(seconds, 3),
         width=width,
         height=height,
@@ -301,6 +310,7 @@ def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[b
         ending=_ending(container, head),
         content=content,
     )
+    return facts, itertools.chain([first], decoded)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -336,19 +346,11 @@ def _seconds(stream: VideoStream, container: InputContainer, end: float) -> floa
     return end
 
 
-def _shown_size(container: InputContainer, stream: VideoStream) -> tuple[int, int]:
-    """Size of the first decoded frame after its rotation."""
-    container.seek(0)
-    frame = next(container.decode(stream))
-    return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
-
-
-def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Image:
+def _first_picture(frames: Iterable[VideoFrame], path: Path, edge: int) -> Image.Image:
     import numpy as np
 
-    stream = video_stream(container, path)
     first: Image.Image | None = None
-    for number, frame in enumerate(container.decode(stream)):
+    for number, frame in enumerate(frames):
         picture = picture_of(frame, edge)
         first = first or picture
         if number >= _POSTER_FRAMES:

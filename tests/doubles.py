@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,14 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
 
 
 _START = WorkerControl.start_embedded
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def embedded_worker(monkeypatch: pytest.MonkeyPatch, *, works: bool) -> None:

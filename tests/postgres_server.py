@@ -7,7 +7,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from doubles import wait_until
+from doubles import free_port, wait_until
 
 from vidgen_core.db import Store
 
@@ -49,9 +48,7 @@ class Postgres:
         self._options = {**_OPTIONS, **options}
         self._server: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         made = self._run("initdb", "-U", "vidgen", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         assert made.wait() == 0
 

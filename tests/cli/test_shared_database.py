@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
-from doubles import wait_until
+from doubles import free_port, wait_until
 from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
 
 from tests.cli.cli_doubles import Vidgen as Command
@@ -143,7 +144,8 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_that_is_mended(
         monkeypatch.setenv(name, value)
     role = "newcomer"
     postgres.run(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
-    command = [sys.executable, "-m", "vidgen_core", "worker", "--name", "w"]
+    port = free_port()
+    command = [sys.executable, "-m", "vidgen_core", "worker", "--name", "w", "--metrics-port", str(port)]
     environment = {**os.environ, "VIDGEN_HOME": str(tmp_path / "w"), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -154,6 +156,7 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_that_is_mended(
             postgres.run(f"ALTER ROLE {role} SUPERUSER CONNECTION LIMIT -1")
             said = worker.stdout.readline()
             assert said.startswith("This worker takes its tasks from")
+            assert "vidgen_submit_seconds" in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
             assert "secret" not in said
         finally:
             worker.terminate()

@@ -9,8 +9,11 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
+from doubles import free_port
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from rehearsed import rehearsed_home
 
 from vidgen_core.config.paths import Locations
@@ -40,9 +43,7 @@ class Scraped:
     def __init__(self, app: Vidgen) -> None:
         text, media_type = app.metrics.text()
         assert media_type.startswith("text/plain")
-        self._samples = [
-            sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples
-        ]
+        self._samples = samples_of(text.decode())
 
     def sum(self, name: str, **labels: str) -> float:
         """Of all samples with these labels; there must be one."""
@@ -51,10 +52,20 @@ class Scraped:
         return sum(found)
 
 
+def samples_of(text: str) -> list[Sample]:
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
 def exported(app: Vidgen) -> set[str]:
     """The names of all samples that there may be."""
     families = text_string_to_metric_families(app.metrics.text()[0].decode())
     return {f"{family.name}{ending}" for family in families for ending in ENDINGS}
+
+
+def served_by_worker(app: Vidgen) -> list[Sample]:
+    port = free_port()
+    app.metrics.serve_worker("127.0.0.1", port)
+    return samples_of(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text)
 
 
 def test_dashboard_and_alerts_ask_for_metrics_that_there_are(locations: Locations) -> None:
@@ -96,6 +107,7 @@ def test_a_batch_with_faults_is_told_as_the_ledger_has_it(
             app.worker.start()
             home.finish(tasks)
             said = Scraped(app)
+            served = served_by_worker(app)
             with app.store.read() as tx:
                 attempts = [attempt for task in tasks for attempt in tx.attempts.of_task(task.id)]
                 counts, owed = tx.tasks.counts(None), tx.ledger.committed()
@@ -119,6 +131,9 @@ def test_a_batch_with_faults_is_told_as_the_ledger_has_it(
         refused = {"provider": "yunwu", "class": "parameter"}
         assert said.sum("vidgen_errors_total", step="submit", **refused) == 1
         assert said.sum("vidgen_attempts", state="refused", **refused) == 1
+        # A worker by itself serves what it alone knows, and nothing that every server says.
+        assert ("vidgen_submit_seconds_count", {"provider": "yunwu"}, left) in [one[:3] for one in served]
+        assert "vidgen_tasks" not in {one.name for one in served}
         assert said.sum("vidgen_queue_oldest_seconds", provider="yunwu") == 0
         assert said.sum("vidgen_slots", provider="yunwu") == 10
 

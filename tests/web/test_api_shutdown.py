@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from api_client import ApiClient
-from doubles import wait_until
+from doubles import free_port, wait_until
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.attempts import AttemptState
@@ -30,13 +29,6 @@ from vidgen_core.services.facade import Vidgen
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Served:

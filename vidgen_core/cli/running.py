@@ -43,11 +43,22 @@ def run(
 
 @command(commands, "worker", every_project=True, opens=False)
 def worker(
-    session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="cli.option.worker_name")] = ""
+    session: Session,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="cli.option.worker_name")] = "",
+    metrics_port: Annotated[
+        int | None, typer.Option("--metrics-port", min=1, max=65535, help="cli.option.metrics_port")
+    ] = None,
+    metrics_host: Annotated[str, typer.Option("--metrics-host", help="cli.option.metrics_host")] = "127.0.0.1",
 ) -> None:
+    if metrics_port is not None:
+        from vidgen_core.cli.serving import check_port
+
+        check_port(metrics_host, metrics_port)
     with session.open(patient=True):
         control = session.app.worker
         control.start(name=name)
+        if metrics_port is not None:
+            session.app.metrics.serve_worker(metrics_host, metrics_port)
         session.say("cli.working", place=session.app.store.place)
         session.check_media()
         told = ""

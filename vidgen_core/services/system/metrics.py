@@ -47,6 +47,28 @@ class Metrics:
         encode, media_type = choose_encoder(accept)
         return encode(_Collected([*families, *_requests(self._worker.telemetry)])), media_type
 
+    @requires(Role.VIEWER)
+    def serve_worker(self, host: str, port: int) -> None:
+        """Serve what the worker of this process counts over HTTP until the process ends; the rest any server can say.
+
+        :raises OSError: the address cannot be used
+        """
+        from prometheus_client import CollectorRegistry, start_http_server
+
+        registry = CollectorRegistry()
+        registry.register(_OfWorker(self._worker))
+        start_http_server(port, host, registry)
+
+
+class _OfWorker:
+    """The metrics of one worker, as a registry of prometheus_client asks for them."""
+
+    def __init__(self, worker: WorkerControl) -> None:
+        self._worker = worker
+
+    def collect(self) -> Iterator[Metric]:
+        return _requests(self._worker.telemetry)
+
 
 class _Collected(NamedTuple):
     """As the encoders of prometheus_client ask a registry."""

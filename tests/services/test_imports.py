@@ -10,8 +10,8 @@ from PIL import Image
 
 from vidgen_core.domain.shots import GenerationMode, Project, ShotParams
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.imports.imports import Review
 from vidgen_core.services.imports.plan import Existing
+from vidgen_core.services.imports.review import Review
 from vidgen_core.services.imports.template import template_csv
 
 

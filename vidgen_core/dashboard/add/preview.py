@@ -23,9 +23,9 @@ from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.media.images import thumbnail
 from vidgen_core.services.imports.formulas import tame
-from vidgen_core.services.imports.imports import ReviewRow
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.plan import Existing, Imported
+from vidgen_core.services.imports.review import ReviewRow
 
 #: Rows of one page.
 PER_PAGE: Final = 50

@@ -18,9 +18,9 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.imports.columns import ListChoice
-from vidgen_core.services.imports.imports import Review
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.plan import Existing, Imported, ImportPlan
+from vidgen_core.services.imports.review import Review
 from vidgen_core.services.imports.staging import Staging
 
 Way = Literal["files", "form", "folder"]

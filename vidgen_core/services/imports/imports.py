@@ -7,73 +7,47 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from vidgen_core import money
 from vidgen_core.db import NewShot
 from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import PictureSlot, Shot
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
-from vidgen_core.services.generation.preflight import Estimate
-from vidgen_core.services.generation.validation import validate
+from vidgen_core.services.imports.characters import keep_pictures, merge
 from vidgen_core.services.imports.columns import ListChoice
-from vidgen_core.services.imports.numbers import loose
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.plan import Existing, Imported, Preview, RowNote
+from vidgen_core.services.imports.plan import (
+    Existing,
+    Imported,
+    ImportPlan,
+    PlannedPicture,
+    PlannedShot,
+    Preview,
+    RowNote,
+    identity,
+)
+from vidgen_core.services.imports.review import Judge, KnownShots, Review
 from vidgen_core.services.library.references import change_references
 
 if TYPE_CHECKING:
-    from vidgen_core.media.images import ImageFacts
     from vidgen_core.services.context import ServiceContext
-    from vidgen_core.services.imports.plan import ImportPlan, PlannedPicture, PlannedShot, Reason
     from vidgen_core.services.imports.readers.table import SheetInspection
     from vidgen_core.services.imports.staging import Staging
     from vidgen_core.services.library.shots import Shots
 
-P = TypeVar("P", "PlannedShot", "PlannedPicture")
+P = TypeVar("P", PlannedShot, PlannedPicture)
 
 #: Called with how many of how many rows are done.
 Progress = Callable[[int, int], None]
-#: A picture whose ratio differs by more than this part from the one asked for loses something visible.
-RATIO_TOLERANCE: Final = 0.08
 _KEPT_AT_ONCE: Final = 4
 #: Headers that people have said the meaning of: fingerprint of the headers → field → header.
 _MAPPINGS: Final = StateRow[dict[str, dict[str, str]]]("import.mappings", dict[str, dict[str, str]])
 _MOST_MAPPINGS: Final = 200
-
-
-class ReviewRow(NamedTuple):
-    """One row of a plan as it stands towards a project."""
-
-    planned: PlannedShot
-    #: ``there``: the project has it already; ``similar``: it has a shot that looks like it.
-    verdict: Literal["ok", "warning", "there", "similar", "rejected"]
-    #: ``error.<code>`` in the catalogues, the weightiest first.
-    reasons: tuple[Reason, ...]
-
-
-class Review(NamedTuple):
-    """A plan row by row, and what generating the rows that would be added costs."""
-
-    rows: tuple[ReviewRow, ...]
-    estimate: Estimate
-
-    def count(self, *verdicts: str) -> int:
-        return sum(1 for row in self.rows if row.verdict in verdicts)
-
-    @property
-    def new(self) -> int:
-        """How many shots carrying it out would add."""
-        return self.count("ok", "warning")
 
 
 def _beside_lists(_: AllowedFolders, arguments: dict[str, Any]) -> None:
@@ -232,7 +206,6 @@ class Imports:
             list of them
         """
         from vidgen_core.services.imports.material import typed
-        from vidgen_core.services.imports.plan import ImportPlan
         from vidgen_core.services.imports.readers.pictures import Surroundings
         from vidgen_core.services.imports.rows import ListRow, plan_rows
 
@@ -261,7 +234,7 @@ class Imports:
 
         unpacked = plan.model_copy(update={"shots": tuple(_unpacked(row, staging) for row in plan.shots)})
         known = set() if project_id is None or again else self._known(project_id).identities
-        there = [row.image_url for row in unpacked.ok if row.image_url and _identity(row) in known]
+        there = [row.image_url for row in unpacked.ok if row.image_url and identity(row, row.image_key) in known]
         return fetch_links(
             unpacked,
             staging.path,
@@ -277,7 +250,7 @@ class Imports:
         self, project_id: int, plan: ImportPlan, again: bool = False, existing: Existing = Existing.ASK
     ) -> Review:
         """Every row with its verdict towards the project and the model it would go to; nothing is stored."""
-        judge = _Judge(self._ctx, project_id, self._known(project_id), again, existing)
+        judge = Judge(self._ctx, project_id, self._known(project_id), again, existing)
         return Review(tuple(judge.row(row) for row in plan.shots), judge.estimate)
 
     @requires(Role.MAKER, log=False)
@@ -288,7 +261,7 @@ class Imports:
 
         :param project_id: None for a project that is not there yet
         """
-        known = _Known((), set()) if project_id is None else self._known(project_id)
+        known = KnownShots((), set()) if project_id is None else self._known(project_id)
         ok, updated, skipped = [], [], []
         for row in plan.ok:
             verdict = "new" if again else known.verdict(row, existing)
@@ -345,8 +318,6 @@ class Imports:
 
     def _bring_library(self, project_id: int, library: References) -> None:
         """Keep the characters that the project lacks, and the style where it has none."""
-        from vidgen_core.services.imports.characters import keep_pictures, merge
-
         if library == References():
             return
 
@@ -358,12 +329,12 @@ class Imports:
         brought = keep_pictures(library, keep)
         change_references(self._ctx, project_id, lambda known: merge(known, brought))
 
-    def _known(self, project_id: int) -> _Known:
+    def _known(self, project_id: int) -> KnownShots:
         with self._ctx.store.read() as tx:
-            return _Known(tx.shots.numbers(project_id), tx.shots.identities(project_id))
+            return KnownShots(tx.shots.numbers(project_id), tx.shots.identities(project_id))
 
     def _bring(
-        self, row: PlannedShot, known: _Known, plan: ImportPlan, again: bool, existing: Existing
+        self, row: PlannedShot, known: KnownShots, plan: ImportPlan, again: bool, existing: Existing
     ) -> tuple[str, NewShot | VidgenError | None]:
         """What becomes of a row, and the shot it is, None when it is left out, or why it cannot be."""
         verdict = "new" if again else known.verdict(row, existing)
@@ -394,8 +365,6 @@ class Imports:
         return self._shots.edit(there[0], author=shot.author, writer=shot.writer, **changes)
 
     def _new_shot(self, row: PlannedShot) -> NewShot:
-        from vidgen_core.services.imports.plan import identity
-
         key = self._kept(row)
         others = [one.model_copy(update={"image_key": self._kept(one)}) for one in row.pictures]
         last = next((one for one in others if one.slot is PictureSlot.LAST_FRAME), None)
@@ -426,142 +395,6 @@ class Imports:
         return self._shots.keep_image(image)
 
 
-class _Known:
-    """The shots of a project as rows of lists are compared with them."""
-
-    def __init__(self, numbers: Sequence[tuple[int, str]], identities: set[str]) -> None:
-        self.identities = identities
-        self._by_number: dict[str, tuple[int, str]] = {}
-        for shot_id, number in numbers:
-            self._by_number.setdefault(number, (shot_id, number))
-        for shot_id, number in numbers:
-            self._by_number.setdefault(loose(number) or number, (shot_id, number))
-
-    def similar(self, row: PlannedShot) -> tuple[int, str] | None:
-        """Id and number of the shot that a row looks like: of the same number, or of one that people take for it."""
-        if not row.number:
-            return None
-        return self._by_number.get(row.number) or self._by_number.get(loose(row.number) or row.number)
-
-    def verdict(self, row: PlannedShot, existing: Existing) -> Literal["new", "there", "similar", "update"]:
-        if self.identities and _identity(row) in self.identities:
-            return "there"
-        if existing is Existing.ADD or self.similar(row) is None:
-            return "new"
-        return "update" if existing is Existing.UPDATE else "similar"
-
-
-class _Judge:
-    """Says of one row after another what the project and the model have against it, and adds up what it costs."""
-
-    def __init__(self, ctx: ServiceContext, project_id: int, known: _Known, again: bool, existing: Existing) -> None:
-        self._ctx = ctx
-        self._project_id = project_id
-        self._known = known
-        self._again = again
-        self._existing = existing
-        self._settings = ctx.settings()
-        self._tasks = 0
-        self._costs: list[Money | None] = []
-        self._assumed = False
-
-    def row(self, row: PlannedShot) -> ReviewRow:
-        if row.verdict == "rejected":
-            return ReviewRow(row, "rejected", row.reasons)
-        verdict = "new" if self._again else self._known.verdict(row, self._existing)
-        if verdict == "there":
-            return ReviewRow(row, "there", ())
-        if verdict != "new":
-            return ReviewRow(row, "similar", (*_similar(row, self._known), *row.reasons))
-        shot = _shot(self._project_id, row)
-        reasons = (*row.reasons, *self._against(row, shot), *self._namesake(row))
-        return ReviewRow(row, "warning" if reasons else "ok", reasons)
-
-    def _against(self, row: PlannedShot, shot: Shot) -> Iterator[Reason]:
-        from vidgen_core.services.imports.plan import Reason
-
-        try:
-            seen = validate(self._ctx, shot, plan(shot, GenerateOptions(), self._settings))
-        except VidgenError as error:
-            yield Reason(error.code, error.params)
-            return
-        planned = seen.plan
-        for problem in seen.problems:
-            yield Reason(problem.code, problem.params)
-        if not seen.fatal:
-            self._count(planned)
-        if row.facts and not _ratio_fits(row.facts, planned.params.aspect_ratio):
-            picture = f"{row.facts.width}×{row.facts.height}"
-            yield Reason("picture_ratio_differs", {"picture": picture, "ratio": planned.params.aspect_ratio})
-
-    def _count(self, planned: GenerationPlan) -> None:
-        self._tasks += planned.takes
-        table = self._prices
-        self._costs.append(cost_of(planned, table, planned.takes))
-        price = money.price_of(planned.provider, planned.model, table, planned.params)
-        self._assumed = self._assumed or (price is not None and price.assumed)
-
-    @cached_property
-    def _prices(self) -> tuple[money.Price, ...]:
-        return self._ctx.price_table()
-
-    @cached_property
-    def estimate(self) -> Estimate:
-        return Estimate(
-            tasks=self._tasks,
-            money=money.total(self._costs),
-            free=all(cost is not None and not cost.amount for cost in self._costs),
-            assumed=self._assumed,
-        )
-
-    def _namesake(self, row: PlannedShot) -> Iterator[Reason]:
-        from vidgen_core.services.imports.plan import Reason
-
-        if self._known.similar(row):
-            yield Reason("number_in_project", {"number": row.number})
-
-
-def _similar(row: PlannedShot, known: _Known) -> Iterator[Reason]:
-    from vidgen_core.services.imports.plan import Reason
-
-    if there := known.similar(row):
-        yield Reason("shot_similar", {"number": row.number, "there": there[1]})
-
-
-def _shot(project_id: int, row: PlannedShot) -> Shot:
-    """The row as the shot it would become."""
-    last = next((one for one in row.pictures if one.slot is PictureSlot.LAST_FRAME), None)
-    return Shot(
-        id=0,
-        project_id=project_id,
-        number=row.number or "",
-        position=0,
-        prompt=row.prompt,
-        image=row.image_key,
-        image_url=row.image_url,
-        last_frame=last.image_key if last else None,
-        last_frame_url=last.image_url if last else None,
-        references=tuple(one.as_reference for one in row.pictures if one.slot is PictureSlot.REFERENCE),
-        params=row.params,
-        created_at=datetime.now(UTC),
-    )
-
-
-def _ratio_fits(facts: ImageFacts, ratio: str) -> bool:
-    width, _, height = ratio.partition(":")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        return True
-    wanted = int(width) / int(height)
-    return abs(facts.width / facts.height / wanted - 1) <= RATIO_TOLERANCE
-
-
-def _identity(row: PlannedShot) -> str:
-    """What ``carry_out`` would know the row by, without keeping its picture."""
-    from vidgen_core.services.imports.plan import identity
-
-    return identity(row, row.image_key)
-
-
 def _unpacked(row: PlannedShot, staging: Staging) -> PlannedShot:
     """The row with the pictures that were written inside of it as files."""
     others = tuple(_as_file(one, staging) for one in row.pictures)
@@ -580,7 +413,7 @@ def _rejected(plan: ImportPlan) -> tuple[RowNote, ...]:
     return tuple(_note(row, reason.code, reason.params) for row in plan.rejected for reason in row.reasons[:1])
 
 
-def _left(row: PlannedShot, verdict: str, known: _Known) -> RowNote:
+def _left(row: PlannedShot, verdict: str, known: KnownShots) -> RowNote:
     """Why a row is neither added nor taken over."""
     there = known.similar(row)
     if verdict == "similar" and there:

@@ -9,8 +9,9 @@ import pytest
 
 from vidgen_core import money
 from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.money_settings import PriceSettings, RateSettings
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import PriceSettings, RateSettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from vidgen_core.config.schema import PriceSettings
+from vidgen_core.config.money_settings import PriceSettings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Final, Literal
 
-from vidgen_core.config.schema import PriceSettings, PriceUnit
+from vidgen_core.config.money_settings import PriceSettings, PriceUnit
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId, specs

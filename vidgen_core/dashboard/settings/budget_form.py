@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from vidgen_core.config.schema import WRITING_UNITS
+from vidgen_core.config.money_settings import WRITING_UNITS
 from vidgen_core.dashboard.components.labels import mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, session_value, toast_later
 from vidgen_core.dashboard.settings.form import Form

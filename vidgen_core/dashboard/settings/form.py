@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from vidgen_core.config.lookup import dotted_get, field_of
-from vidgen_core.config.schema import CURRENCY, Settings
+from vidgen_core.config.money_settings import CURRENCY
+from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.session import Visit, current_visit, session_value, toast_later
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId

@@ -26,13 +26,8 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
-from vidgen_core.services.system.worker_control import (
-    ALIVE_SECONDS,
-    CONNECTION,
-    KnownConnection,
-    WorkerControl,
-    last_connection,
-)
+from vidgen_core.services.system.connections import CONNECTION, KnownConnection, last_connection
+from vidgen_core.services.system.worker_control import ALIVE_SECONDS, WorkerControl
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext

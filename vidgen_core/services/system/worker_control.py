@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
-from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
+from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import ErrorKind, FileError, RunnerBusy, StoreError, VidgenError
+from vidgen_core.domain.errors import FileError, RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId, provider_ids
@@ -27,6 +27,7 @@ from vidgen_core.services.billing import budget
 from vidgen_core.services.billing.budget import BudgetView
 from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.canaries import Canary
+from vidgen_core.services.system.connections import last_connection
 from vidgen_core.services.system.database import open_store
 from vidgen_core.worker import database_age
 from vidgen_core.worker.clock import ServerClock
@@ -47,18 +48,8 @@ REMEMBERED: Final = 50
 #: Seconds a stopping runner is given to bring submits under way to their end.
 STOP_SECONDS: Final = 30.0
 _HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
-#: The last answer of a provider's connection test, and when it came.
-CONNECTION: Final = StateRow[dict[str, Any]]("connection.{}", dict[str, Any])
 #: Tasks that the worker of another process is to poll now, at most so many.
 _MOST_ASKED: Final = 1000
-
-
-class KnownConnection(NamedTuple):
-    """The last answer to *test connection*."""
-
-    connection: Connection | None
-    #: Seconds since then.
-    age: float | None
 
 
 class Status(Frozen):
@@ -432,37 +423,6 @@ class WorkerControl:
         return longest or None
 
 
-def last_connection(ctx: ServiceContext, mode: ProviderId) -> KnownConnection:
-    """The last answer of a provider, to *test connection* or to a paid request, and how many seconds old it is.
-
-    Nobody is asked.
-    """
-    found = ctx.revision_cache.ask(("connection", mode), lambda tx: max(_answers(tx, mode), default=None, key=_when))
-    return KnownConnection(found[1], _age(found[0])) if found else KnownConnection(None, None)
-
-
-def _when(answer: tuple[datetime, Connection]) -> datetime:
-    return answer[0]
-
-
-def _answers(tx: Tx, mode: ProviderId) -> Iterator[tuple[datetime, Connection]]:
-    """What the last test and the last request said of the connection, each with its time."""
-    kept = CONNECTION.get(tx, mode)
-    if isinstance(kept, dict):
-        # One that another version has kept is written anew by the next test.
-        with suppress(ValidationError):
-            yield datetime.fromisoformat(kept["at"]), Connection.model_validate(kept["connection"])
-    attempt = tx.attempts.last_answered(mode)
-    if attempt is None:
-        return
-    at = attempt.accepted_at or attempt.ended_at or attempt.intent_at or attempt.created_at
-    if attempt.accepted_at is None and attempt.failure and attempt.failure.kind in (ErrorKind.AUTH, ErrorKind.NETWORK):
-        yield at, Connection(ok=False, failure=attempt.failure)
-    else:
-        left = tx.ledger.last_balance(mode)
-        yield at, Connection(ok=True, balance=left.money if left else None)
-
-
 def percent(counts: dict[TaskStatus, int], held: Iterable[ActiveCount]) -> int | None:
     """How much of the work is done, 0–100, with the part-way progress of tasks under way; None without any work."""
     total = sum(count for status, count in counts.items() if status is not TaskStatus.CANCELLED)
@@ -499,7 +459,3 @@ def _spent(tx: Tx, project_id: int | None) -> dict[str, Money]:
 
 def _paused(state: object) -> str | None:
     return str(state.get("reason", "user")) if isinstance(state, dict) else None
-
-
-def _age(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()

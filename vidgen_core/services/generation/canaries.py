@@ -11,8 +11,8 @@ from vidgen_core.db.worker_state import WaitingBatch
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import LIVE, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
+from vidgen_core.services.generation.planning import GenerationPlan
 from vidgen_core.worker import canary
 
 if TYPE_CHECKING:
@@ -82,23 +82,59 @@ def release(tx: Tx, project_id: int, batch: int) -> list[int]:
 # --- models that have to show what they do ----------------------------------------------------------------------------
 
 
-def unproved(ctx: ServiceContext, tx: Tx, mode: ProviderId, model: str, params: GenerationParams) -> str | None:
+def unproved(ctx: ServiceContext, tx: Tx, made: NewTask | Task | GenerationPlan) -> str | None:
     """What a take of this model would have to show before more are bought; None: nothing, or it has shown it."""
     try:
-        proof = canary.proof_of(ctx.provider(mode), model, params)
+        proof = canary.proof_of(ctx.provider(made.provider), made.model, made.params)
     except Refused:
         # Whoever cannot be asked is refused with a sentence of its own.
         return None
     return None if proof is None or canary.is_proved(tx, proof) else proof
 
 
-def hold_back(tx: Tx, new: Sequence[NewTask], proofs: Sequence[str | None]) -> list[NewTask]:
+def queue(
+    ctx: ServiceContext, tx: Tx, project_id: int, new: Sequence[NewTask], *, release: bool, first: bool | None = False
+) -> list[Task]:
+    """Add tasks, those of them as pending that wait for another one.
+
+    :param release: False adds all of them as they are
+    :param first: whether one shot goes ahead of the others; None: as the settings have it for large batches
+    """
+    if not new:
+        return []
+    proofs = [unproved(ctx, tx, task) if release else None for task in new]
+    if release and not any(proofs) and _is_wanted(ctx, new, first):
+        ahead = new[0].shot_id
+        tasks = tx.tasks.add([task if task.shot_id == ahead else _waiting(task) for task in new])
+        going = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
+        auto = ctx.settings().budget.canary == "auto"
+        canary.keep(tx, tasks[0].batch, project_id, going, auto=auto)
+        tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
+        return tasks
+    tasks = tx.tasks.add(_hold_back(tx, new, proofs))
+    keep_held(tx, project_id, tasks, proofs)
+    return tasks
+
+
+def _is_wanted(ctx: ServiceContext, new: Sequence[NewTask], wanted: bool | None) -> bool:
+    """Whether only the first shot of a batch goes ahead."""
+    settings = ctx.settings()
+    if wanted is None:
+        wanted = len(new) > settings.gate.ask_above_tasks and settings.budget.canary != "off"
+    return wanted and len({task.shot_id for task in new}) > 1
+
+
+def _waiting(task: NewTask) -> NewTask:
+    return dataclasses.replace(task, status=TaskStatus.PENDING)
+
+
+def _hold_back(tx: Tx, new: Sequence[NewTask], proofs: Sequence[str | None]) -> list[NewTask]:
     """The same tasks, those of each unproved model pending but for one; none goes where one is under way already."""
     gone = {proof for proof in proofs if proof and canary.under_way(tx, proof)}
     held: list[NewTask] = []
     for task, proof in zip(new, proofs, strict=True):
         waits = proof is not None and proof in gone
-        held.append(dataclasses.replace(task, status=TaskStatus.PENDING) if waits else task)
+        held.append(_waiting(task) if waits else task)
         if proof is not None:
             gone.add(proof)
     return held
@@ -119,3 +155,8 @@ def keep_held(tx: Tx, project_id: int, tasks: Sequence[Task], proofs: Sequence[s
         )
         if rest:
             tx.log.add(LogLevel.INFO, "canary_model", project_id=project_id, model=mine[0].model, tasks=len(rest))
+
+
+def waiting_for_models(tx: Tx) -> set[int]:
+    """Tasks that wait for the first of an unproved model."""
+    return {id_ for one in canary.kept(tx) if one.proof for id_ in one.rest or ()}

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import NewTask, Tx
-from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
-from vidgen_core.domain.tasks import LIVE, Draw, DrawState, Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import LIVE, Draw, DrawState, Task, TaskKind, TaskStatus, UntilPass
 from vidgen_core.services.generation.planning import GenerateOptions, plan
 from vidgen_core.services.generation.validation import new_tasks, validate
 
@@ -41,6 +41,25 @@ STOPPED: Final = {
 }
 #: Of these, what a person who has a draw made after all takes back.
 RESUMED: Final = frozenset({"failed", "cancelled"})
+
+
+def ceiling_of(settings: Settings, new: Sequence[NewTask], until: UntilPass) -> Money:
+    """What an order *until one passes* may cost as a whole.
+
+    :raises InputError: ``checks_off``, ``draw_price_unknown``
+    """
+    if not settings.checks.enabled:
+        raise InputError("checks_off")
+    amounts: dict[BillableParty, list[Money]] = {}
+    for task in new:
+        if task.cost is None:
+            raise InputError("draw_price_unknown", model=task.model)
+        amounts.setdefault(task.provider, []).append(task.cost)
+    worth, uncounted = money.in_currency(amounts, settings)
+    if uncounted:
+        raise InputError("draw_price_unknown", model=new[0].model)
+    most = worth.amount * until.most
+    return Money(amount=most if until.ceiling is None else until.ceiling, currency=settings.budget.currency)
 
 
 def begin(

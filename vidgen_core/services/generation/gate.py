@@ -230,7 +230,7 @@ def estimate_tasks(ctx: ServiceContext, tasks: Sequence[Task]) -> Estimate:
     by_provider = _by_provider(zip((task.provider for task in tasks), costs, strict=True))
     total = money.total(costs)
     with ctx.store.read() as tx:
-        trial = any(canaries.unproved(ctx, tx, task.provider, task.model, task.params) for task in tasks)
+        trial = any(canaries.unproved(ctx, tx, task) for task in tasks)
     return Estimate(
         tasks=len(tasks),
         money=total,

@@ -27,10 +27,11 @@ from vidgen_core.domain.providers import WRITING, BillableParty
 from vidgen_core.domain.tasks import Task, TaskStatus, UntilPass
 from vidgen_core.services.access.agents import is_signed, require_project, sign
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation import gate
+from vidgen_core.services.generation import drawing, gate
 from vidgen_core.services.generation.finishing import Finishing, FinishOptions
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions
 from vidgen_core.services.generation.preflight import Preflight
+from vidgen_core.services.generation.selection import select
 from vidgen_core.services.generation.validation import Admit, ShotRefusal, ValidatedShot, new_tasks, refusals
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Quotes:
             if refused and not planned.having:
                 raise Refused(refused[0].code, **refused[0].params)
             raise Refused("quote_having", shots=planned.having) if planned.having else Refused("quote_empty")
-        bought = self._of_tasks(settings, new, _until(options)) if new else _of_questions(settings, kind, planned.asked)
+        bought = _of_tasks(settings, new, _until(options)) if new else _of_questions(settings, kind, planned.asked)
         quote = Quote(
             id=0,  # the table gives it one
             agent=agent,
@@ -304,30 +305,27 @@ class Quotes:
     def _planned(
         self, kind: QuoteKind, project_id: int, shot_ids: Sequence[int], options: Any, *, again: bool
     ) -> _Planned:
-        match kind:
-            case QuoteKind.PICTURES:
-                return _Planned(self._pictures.validated(project_id, shot_ids, options))
-            case QuoteKind.FINISH:
-                going, left = self._finishing.planned(project_id, options, shot_ids)
-                return _Planned(going, refused=tuple(left))
-            case QuoteKind.PROMPTS | QuoteKind.JUDGEMENTS | QuoteKind.SCRIPT:
-                return _Planned(asked=self._asking[kind].asked(project_id, shot_ids, options))
-            case _:
-                validated, having = self._tasks.validated(project_id, shot_ids, options, again=again)
-                return _Planned(validated, having=len(having))
+        if kind in self._asking:
+            return _Planned(asked=self._asking[kind].asked(project_id, shot_ids, options))
+        if kind is QuoteKind.PICTURES:
+            return _Planned(self._pictures.validated(project_id, shot_ids, options))
+        if kind is QuoteKind.FINISH:
+            going, left = self._finishing.planned(project_id, options, shot_ids)
+            return _Planned(going, refused=tuple(left))
+        validated, having = select(self._ctx, project_id, shot_ids, options, again=again)
+        return _Planned(validated, having=len(having))
 
     def _generate(self, quote: Quote, *, approved: bool) -> None:
         """Queue the tasks of a quote, or let it wait for a person."""
         options, admit = self._options(quote), partial(self._admit, quote=quote, approved=approved)
-        match quote.kind:
-            case QuoteKind.PICTURES:
-                self._pictures.draw(quote.project_id, quote.shot_ids, options, admit=admit)
-            case QuoteKind.FINISH:
-                self._finishing.order_chosen(quote.project_id, options, quote.shot_ids, admit=admit)
-            case QuoteKind.PROMPTS | QuoteKind.JUDGEMENTS | QuoteKind.SCRIPT:
-                self._ask(quote, options, approved=approved)
-            case _:
-                self._tasks.generate(quote.project_id, quote.shot_ids, options, again=quote.again, admit=admit)
+        if quote.kind in self._asking:
+            self._ask(quote, options, approved=approved)
+        elif quote.kind is QuoteKind.PICTURES:
+            self._pictures.draw(quote.project_id, quote.shot_ids, options, admit=admit)
+        elif quote.kind is QuoteKind.FINISH:
+            self._finishing.order_chosen(quote.project_id, options, quote.shot_ids, admit=admit)
+        else:
+            self._tasks.generate(quote.project_id, quote.shot_ids, options, again=quote.again, admit=admit)
 
     def _ask(self, quote: Quote, wanted: Any, *, approved: bool) -> None:
         """Let a language model be asked: each question asks the limits again before it leaves."""
@@ -349,7 +347,7 @@ class Quotes:
 
     def _admit(self, tx: Tx, new: list[NewTask], *, quote: Quote, approved: bool) -> list[NewTask]:
         """What of an order is queued, decided in the transaction that queues."""
-        bought = self._of_tasks(self._ctx.settings(), new, _until(self._options(quote)))
+        bought = _of_tasks(self._ctx.settings(), new, _until(self._options(quote)))
         if not self._decide(tx, quote, bought, approved=approved):
             return []
         return [replace(task, quote_id=quote.id) for task in new]
@@ -391,25 +389,26 @@ class Quotes:
             return passed.scope
         return "gate" if gate.asks(settings, bought.tasks, bought.costs, known=True) else ""
 
-    def _of_tasks(self, settings: Settings, new: Sequence[NewTask], until: UntilPass | None) -> _Order:
-        """What tasks are as an order; where takes are made until one passes, ``new`` are the first ones."""
-        digest = _digest(
-            # A wording may still change, as it may while a task waits.
-            (task.shot_id, task.provider.value, task.model, *_made(task))
-            for task in new
-        )
-        if until is not None and new:
-            ceiling = _micros(self._tasks.ceiling(new, until))
-            return _Order(len(new) * until.most, ceiling, ceiling, digest, {new[0].provider: [ceiling]})
-        costs: dict[BillableParty, list[Money]] = defaultdict(list)
-        for task in new:
-            if task.cost is not None:
-                costs[task.provider].append(task.cost)
-        price = _price(settings, costs, known=all(task.cost is not None for task in new))
-        return _Order(len(new), price, price and gate.worst(price, settings), digest, dict(costs))
-
     def _token(self, quote: Quote) -> str:
         return f"{quote.id}-{sign(self._ctx, *_signed(quote))}"
+
+
+def _of_tasks(settings: Settings, new: Sequence[NewTask], until: UntilPass | None) -> _Order:
+    """What tasks are as an order; where takes are made until one passes, ``new`` are the first ones."""
+    digest = _digest(
+        # A wording may still change, as it may while a task waits.
+        (task.shot_id, task.provider.value, task.model, *_made(task))
+        for task in new
+    )
+    if until is not None and new:
+        ceiling = _micros(drawing.ceiling_of(settings, new, until))
+        return _Order(len(new) * until.most, ceiling, ceiling, digest, {new[0].provider: [ceiling]})
+    costs: dict[BillableParty, list[Money]] = defaultdict(list)
+    for task in new:
+        if task.cost is not None:
+            costs[task.provider].append(task.cost)
+    price = _price(settings, costs, known=all(task.cost is not None for task in new))
+    return _Order(len(new), price, price and gate.worst(price, settings), digest, dict(costs))
 
 
 def _of_questions(settings: Settings, kind: QuoteKind, asked: Sequence[tuple[int, Money | None]]) -> _Order:

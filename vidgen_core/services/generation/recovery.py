@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
@@ -208,6 +209,18 @@ def adopt(tx: Tx, task: Task, remote_id: str) -> Task:
         raise Refused("task_moved_on", shot=task.shot, take=task.take)
     _reopened(tx, "adopted", task, remote_id=remote_id)
     return tx.tasks.get(task.id)
+
+
+def key_named(settings: Settings, provider: ProviderId, name: str | None) -> KeySettings | None:
+    """A key of a provider by its name; None: the first enabled one.
+
+    :raises InputError: ``key_unknown`` (key, provider)
+    """
+    keys = settings.providers.of(provider).keys
+    found = next((key for key in keys if (key.works if name is None else key.name == name)), None)
+    if found is None and name is not None:
+        raise InputError("key_unknown", key=name, provider=provider.value)
+    return found
 
 
 def adopt_new(

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from vidgen_core import money
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.provider_settings import KeySettings
-from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus, UntilPass
+from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 from vidgen_core.services.generation import canaries, drawing, gate, recovery
 from vidgen_core.services.generation.gate import OrderItem
-from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
-from vidgen_core.services.generation.validation import (
-    Admit,
-    Generated,
-    ShotRefusal,
-    ValidatedShot,
-    new_tasks,
-    refusals,
-    validate,
-)
+from vidgen_core.services.generation.selection import check_shot, having_takes, select
+from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, new_tasks, refusals
 from vidgen_core.worker import canary
 
 EVERY = TaskFilter()
-HELD = LIVE - UNSENT
 #: Tasks of one act that are changed in one transaction.
 SLICE = 500
-#: Takes that one click may ask of a shot.
-MOST_TAKES = 5
 #: Why a task of a chain waits although a person may say that it goes on all the same.
 ASKED = frozenset({"chain_drifted", "chain_previous_stale"})
-#: Priority of tasks that a person has pinned.
-PINNED = 1
 
 
 class Tasks(Service):
@@ -120,14 +106,14 @@ class Tasks(Service):
         again: bool = True,
     ) -> Estimate:
         """What ``generate`` with the same options would queue, cost and refuse; nothing is changed."""
-        validated, having = self.validated(project_id, shot_ids, options, again=again)
+        validated, having = select(self._ctx, project_id, shot_ids, options, again=again)
         return gate.estimate_of(self._ctx, validated, len(having), options.until)
 
     @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot], options: GenerateOptions = NO_OPTIONS) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
         settings = self._ctx.settings()
-        validated = [self._check(shot, plan(shot, options, settings)) for shot in shots]
+        validated = [check_shot(self._ctx, shot, plan(shot, options, settings)) for shot in shots]
         return gate.estimate_of(self._ctx, validated, until=options.until)
 
     @requires(Role.VIEWER)
@@ -140,7 +126,7 @@ class Tasks(Service):
         again: bool = True,
     ) -> Preflight:
         """Everything that can be known before ``generate`` with the same options is paid for; nothing is changed."""
-        validated, having = self.validated(project_id, shot_ids, options, again=again)
+        validated, having = select(self._ctx, project_id, shot_ids, options, again=again)
         items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         return self._preflight(project_id, items, [shot.number for shot in having])
 
@@ -160,7 +146,7 @@ class Tasks(Service):
         except Refused as error:
             problems = (Problem(field="provider", code=error.code, params=error.params),)
         with self._ctx.store.read() as tx:
-            trial = (gate.on_trial(task.model),) if self._unproved(tx, task) else ()
+            trial = (gate.on_trial(task.model),) if canaries.unproved(self._ctx, tx, task) else ()
         return OrderItem(task.shot, task.provider, task.model, task.params, 1, (*problems, *trial))
 
     def _preflight(self, project_id: int, items: Sequence[OrderItem], having: Sequence[str] = ()) -> Preflight:
@@ -221,18 +207,18 @@ class Tasks(Service):
         :raises InputError: ``takes_out_of_range``
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        validated, having = self.validated(project_id, shot_ids, options, again=again)
+        validated, having = select(self._ctx, project_id, shot_ids, options, again=again)
         if release:
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._ctx.price_table()
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
-        ceiling = self.ceiling(new, options.until) if options.until and new else None
+        ceiling = drawing.ceiling_of(self._ctx.settings(), new, options.until) if options.until and new else None
         beyond: set[int] = set()
         with self._ctx.store.write() as tx:
             if not again:
                 # Two clicks at once: what the other one has queued meanwhile counts.
-                had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
+                had = having_takes(tx, project_id, tx.shots.many({task.shot_id for task in new}))
                 new = [task for task in new if task.shot_id not in had]
             if admit is not None:
                 new = admit(tx, new)
@@ -240,100 +226,20 @@ class Tasks(Service):
                 beyond = {task.shot_id for task in new}
                 new = drawing.begin(tx, self._ctx.settings(), new, options, ceiling)
                 beyond -= {task.shot_id for task in new}
-            proofs = [self._unproved(tx, task) if release else None for task in new]
-            held = canaries.hold_back(tx, new, proofs)
-            waits = release and ceiling is None and not any(proofs) and self._wants_canary(new, canary)
-            if waits:
-                held = [new[0], *(_after(new[0], task) for task in new[1:])]
-            tasks = tx.tasks.add(held) if held else []
-            if waits:
-                self._keep_canary(tx, project_id, tasks)
-            canaries.keep_held(tx, project_id, tasks, [self._unproved(tx, task) if release else None for task in tasks])
+            first = canary if ceiling is None else False
+            tasks = canaries.queue(self._ctx, tx, project_id, new, release=release, first=first)
             if tasks:
-                tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
+                tx.log.add(
+                    LogLevel.INFO,
+                    "queued",
+                    project_id=project_id,
+                    tasks=len(tasks),
+                    shots=len({task.shot_id for task in tasks}),
+                )
         self._ctx.wake()
         told = {"limit": ceiling.model_dump(mode="json")} if ceiling else {}
         left = [ShotRefusal(seen.shot, "draw_ceiling", told) for seen in validated if seen.shot.id in beyond]
         return Generated(tasks=tuple(tasks), refused=(*refusals(validated), *left), having=len(having))
-
-    def _unproved(self, tx: Tx, task: NewTask | Task) -> str | None:
-        return canaries.unproved(self._ctx, tx, task.provider, task.model, task.params)
-
-    @requires(Role.VIEWER)
-    def ceiling(self, new: Sequence[NewTask], until: UntilPass) -> Money:
-        """What an order *until one passes* may cost as a whole.
-
-        :raises InputError: ``checks_off``, ``draw_price_unknown``
-        """
-        settings = self._ctx.settings()
-        if not settings.checks.enabled:
-            raise InputError("checks_off")
-        amounts: dict[ProviderId, list[Money]] = {}
-        for task in new:
-            if task.cost is None:
-                raise InputError("draw_price_unknown", model=task.model)
-            amounts.setdefault(task.provider, []).append(task.cost)
-        worth, uncounted = money.in_currency(amounts, settings)
-        if uncounted:
-            raise InputError("draw_price_unknown", model=new[0].model)
-        most = worth.amount * until.most
-        return Money(amount=most if until.ceiling is None else until.ceiling, currency=settings.budget.currency)
-
-    def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
-        """Whether only the first shot of a batch goes ahead."""
-        settings = self._ctx.settings()
-        budget, large = settings.budget, len(new) > settings.gate.ask_above_tasks
-        shots = {task.shot_id for task in new}
-        return len(shots) > 1 and (wanted if wanted is not None else large and budget.canary != "off")
-
-    def _keep_canary(self, tx: Tx, project_id: int, tasks: Sequence[Task]) -> None:
-        first = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
-        auto = self._ctx.settings().budget.canary == "auto"
-        canary.keep(tx, tasks[0].batch, project_id, first, auto=auto)
-        tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
-
-    @requires(Role.VIEWER)
-    def validated(
-        self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions, *, again: bool
-    ) -> tuple[list[ValidatedShot], list[Shot]]:
-        """What would be queued, and the shots that have takes already: without ``again`` they are left out.
-
-        :raises InputError: ``takes_out_of_range`` (takes), ``provider_makes_no_videos`` (provider)
-        """
-        if options.takes is not None and not 1 <= options.takes <= MOST_TAKES:
-            raise InputError("takes_out_of_range", takes=options.takes)
-        if options.provider is not None and options.provider not in video_providers():
-            raise InputError("provider_makes_no_videos", provider=options.provider.value)
-        settings = self._ctx.settings()
-        with self._ctx.store.read() as tx:
-            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
-            had = _having(tx, project_id, shots)
-            ahead = tx.shots.many({shot.follows for shot in shots if shot.follows is not None})
-            begun = had | _having(tx, project_id, ahead) | {shot.id for shot in ahead if shot.failed_count}
-        wanted = [shot for shot in shots if again or shot.id not in had]
-        if ahead:
-            wanted.sort(key=lambda shot: shot.position)
-        numbers, validated = {shot.id: shot.number for shot in ahead}, list[ValidatedShot]()
-        for shot in wanted:
-            seen = self._check(shot, plan(shot, options, settings))
-            if not seen.fatal and shot.follows is not None and shot.follows not in begun:
-                # Whoever goes first is not ordered, so that it would wait for ever.
-                gone = Problem(field="chain", code="chain_previous_missing", params={"shot": numbers[shot.follows]})
-                seen = seen._replace(problems=(*seen.problems, gone))
-            begun |= set() if seen.fatal else {shot.id}
-            validated.append(seen)
-        return validated, [shot for shot in shots if shot.id in had]
-
-    def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
-        if not (shot.prompt.strip() or planned.params.has_first_frame or shot.references):
-            return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
-        seen = validate(self._ctx, shot, planned)
-        planned, provider = seen.plan, planned.provider
-        if seen.fatal or canary.proof_of(self._ctx.provider(provider), planned.model, planned.params) is None:
-            return seen
-        with self._ctx.store.read() as tx:
-            trial = canaries.unproved(self._ctx, tx, provider, planned.model, planned.params)
-        return seen._replace(problems=(*seen.problems, gate.on_trial(planned.model))) if trial else seen
 
     # --- acting on tasks
 
@@ -372,9 +278,9 @@ class Tasks(Service):
 
     @requires(Role.MAKER)
     def pin(self, ids: Iterable[int], pinned: bool = True) -> None:
-        """Let tasks go first, or no longer."""
+        """Let tasks go first (priority 1), or no longer (0)."""
         with self._ctx.store.write() as tx:
-            tx.tasks.pin(list(ids), PINNED if pinned else 0)
+            tx.tasks.pin(list(ids), int(pinned))
         self._ctx.wake()
 
     @requires(Role.MAKER)
@@ -456,20 +362,11 @@ class Tasks(Service):
         planned = plan(shot, GenerateOptions(provider=provider, model=model), self._ctx.settings())
         chosen = planned._replace(provider=provider, model=model or planned.model)
         base_url = self._ctx.provider(provider).base_url
-        sender = self._key(provider, key)
+        sender = recovery.key_named(self._ctx.settings(), provider, key)
         with self._ctx.store.write() as tx:
             task = recovery.adopt_new(tx, shot, chosen, _remote_id(remote_id), sender, base_url)
         self._ctx.wake()
         return task
-
-    def _key(self, provider: ProviderId, name: str | None) -> KeySettings | None:
-        keys = self._ctx.settings().providers.of(provider).keys
-        if name is None:
-            return next((key for key in keys if key.works), None)
-        found = next((key for key in keys if key.name == name), None)
-        if found is None:
-            raise InputError("key_unknown", key=name, provider=provider.value)
-        return found
 
     @requires(Role.VIEWER)
     def steps(self, task: Task, table: Sequence[money.Price] | None = None) -> tuple[Step, ...]:
@@ -495,8 +392,8 @@ class Tasks(Service):
             lack = lacks[mode]
             if refusal is None and lack:
                 return recovery.refuse(task, lack.code, **lack.params)
-            proof = self._unproved(tx, task) if refusal is None else None
-            if proof is None or task.id in _waiting(tx):
+            proof = canaries.unproved(self._ctx, tx, task) if refusal is None else None
+            if proof is None or task.id in canaries.waiting_for_models(tx):
                 # That what waits is started says that a person goes on with it.
                 return refusal
             if proof in ahead or canary.under_way(tx, proof):
@@ -509,7 +406,8 @@ class Tasks(Service):
             # Only people have these verbs.
             tx.tasks.take_over(done)
             tx.draws.resume(done, drawing.RESUMED)
-            _release(tx, done)
+            # As one batch, so that they take fair turns with others.
+            tx.tasks.release(done)
             for proof in dict.fromkeys((*ahead, *held)):
                 tasks = tx.tasks.many([task.id for task in (*filter(None, [ahead.get(proof)]), *held[proof])])
                 canaries.keep_held(tx, tasks[0].project_id, tasks, [proof] * len(tasks))
@@ -562,21 +460,6 @@ def _remote_id(text: str) -> str:
     return text.strip()
 
 
-def _after(first: NewTask, task: NewTask) -> NewTask:
-    """A task of a batch whose ``first`` shot goes ahead: it waits unless it is of that shot."""
-    return task if task.shot_id == first.shot_id else dataclasses.replace(task, status=TaskStatus.PENDING)
-
-
-def _having(tx: Tx, project_id: int, shots: Collection[Shot]) -> set[int]:
-    """Ids of those shots that have takes, or some queued, kept or under way."""
-    waiting = tx.tasks.shots_with_pending(project_id) if shots else set()
-    return {shot.id for shot in shots if shot.completed_count or shot.live_count or shot.id in waiting}
-
-
-def _shots(tasks: Sequence[Task]) -> int:
-    return len({task.shot_id for task in tasks})
-
-
 def _may_start(tx: Tx, task: Task) -> Refusal | None:
     if task.status is not TaskStatus.PENDING:
         return recovery.refuse(task, "task_not_pending")
@@ -586,16 +469,6 @@ def _may_start(tx: Tx, task: Task) -> Refusal | None:
         agreed = task.params.model_copy(update={"link": link.model_copy(update={"anyway": True})})
         tx.tasks.note(task.id, params=agreed)
     return None
-
-
-def _waiting(tx: Tx) -> set[int]:
-    """Tasks that wait for the first of an unproved model."""
-    return {id_ for one in canary.kept(tx) if one.proof for id_ in one.rest or ()}
-
-
-def _release(tx: Tx, ids: Sequence[int]) -> None:
-    """Queue them as one batch, so that they take fair turns with others."""
-    tx.tasks.release(ids)
 
 
 def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
@@ -608,7 +481,7 @@ def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
 
 
 def _delete(tx: Tx, task: Task) -> Refusal | None:
-    if task.status in HELD:
+    if task.status in LIVE - UNSENT:
         free = task.provider.is_free
         return recovery.refuse(task, "task_still_running" if free else "task_still_paid_for")
     if task.status in UNSENT:

@@ -161,13 +161,7 @@ class Pictures:
         ]
         with self._ctx.store.write() as tx:
             new = new if admit is None else admit(tx, new)
-            proofs = [
-                canaries.unproved(self._ctx, tx, task.provider, task.model, task.params) if release else None
-                for task in new
-            ]
-            held = canaries.hold_back(tx, new, proofs)
-            tasks = tx.tasks.add(held) if held else []
-            canaries.keep_held(tx, project_id, tasks, proofs)
+            tasks = canaries.queue(self._ctx, tx, project_id, new, release=release)
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
@@ -240,7 +234,7 @@ class Pictures:
             return seen
         can = self._ctx.provider(planned.provider).capabilities(planned.model)
         with self._ctx.store.read() as tx:
-            trial = canaries.unproved(self._ctx, tx, planned.provider, planned.model, planned.params)
+            trial = canaries.unproved(self._ctx, tx, planned)
         doubts = (gate.on_trial(planned.model),) if trial else ()
         return seen._replace(problems=(*seen.problems, *picture_problems(shot, references, planned, can), *doubts))
 

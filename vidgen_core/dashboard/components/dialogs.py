@@ -59,12 +59,21 @@ def _with_told(body: Callable[..., None]) -> Callable[..., None]:
 
 
 def confirm(question: str, verb: str, act: Callable[..., None], *args: Any) -> None:
-    """The body of a dialog that asks before something happens: Cancel changes nothing and comes first."""
-    t = current_visit().t
+    """The body of a dialog that asks before something happens."""
     st.markdown(question)
+    buttons("confirm", verb, _act, act, *args)
+
+
+def buttons(
+    name: str, verb: str, act: Callable[..., None], *args: Any, icon: str | None = None, disabled: bool = False
+) -> None:
+    """The last row of a dialog: Cancel, which changes nothing and comes first, and the button that calls ``act(*args)``.
+
+    :param name: what the keys of both begin with
+    """
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="confirm_cancel", on_click=st.rerun)
-        st.button(verb, key="confirm_act", type="primary", on_click=_act, args=(act, *args))
+        st.button(current_visit().t("common.cancel"), key=f"{name}_cancel", on_click=st.rerun)
+        st.button(verb, key=f"{name}_act", type="primary", icon=icon, disabled=disabled, on_click=act, args=args)
 
 
 def _act(act: Callable[..., None], *args: Any) -> None:

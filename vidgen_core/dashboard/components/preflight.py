@@ -117,17 +117,16 @@ def _body(build: BuildSheet, act: Act, canary: bool) -> None:
     default = visit.app.settings().budget.canary
     if canary and sheet.shots > 1:
         st.checkbox(t("preflight.canary"), value=default != "off", key=_CANARY, help=t(f"preflight.canary_{default}"))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="preflight_cancel", on_click=st.rerun)
-        st.button(
-            t("preflight.act", n=t.number(sheet.tasks), price=price_of(sheet)),
-            key="preflight_act",
-            type="primary",
-            icon=":material/auto_awesome:",
-            disabled=not sheet.tasks,
-            on_click=_release,
-            args=(act, canary, again),
-        )
+    dialogs.buttons(
+        "preflight",
+        t("preflight.act", n=t.number(sheet.tasks), price=price_of(sheet)),
+        _release,
+        act,
+        canary,
+        again,
+        icon=":material/auto_awesome:",
+        disabled=not sheet.tasks,
+    )
 
 
 def facts(sheet: Preflight) -> None:

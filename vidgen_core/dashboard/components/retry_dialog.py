@@ -87,16 +87,9 @@ def _retry(groups: list[Group]) -> None:
     price = _price(t, [step for group in selected for step in group.steps])
     if any(group.asks for group in selected):
         st.warning(t("tasks.retry_twice"), icon=":material/warning:")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="retry_cancel", on_click=st.rerun)
-        st.button(
-            t("tasks.retry_act", n=t.number(count), price=price),
-            key="retry_act",
-            type="primary",
-            disabled=not count,
-            on_click=_submit_again,
-            args=(selected,),
-        )
+    dialogs.buttons(
+        "retry", t("tasks.retry_act", n=t.number(count), price=price), _submit_again, selected, disabled=not count
+    )
 
 
 def _checkbox(t: Text, group: Group) -> bool:

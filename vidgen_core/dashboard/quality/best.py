@@ -47,16 +47,13 @@ def _body(best: list[BestTake]) -> None:
     shown = passed if only else best
     with st.container(height=320, key="best_list"):
         st.markdown("\n".join(f"- {_line(t, one)}" for one in shown) or t("best.none"))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="best_cancel", on_click=st.rerun)
-        st.button(
-            t("best.act", n=t.number(len(shown))),
-            key="best_act",
-            type="primary",
-            disabled=not shown,
-            on_click=_accept,
-            args=({one.shot.id: one.take.id for one in shown},),
-        )
+    dialogs.buttons(
+        "best",
+        t("best.act", n=t.number(len(shown))),
+        _accept,
+        {one.shot.id: one.take.id for one in shown},
+        disabled=not shown,
+    )
 
 
 def _line(t: Text, one: BestTake) -> str:

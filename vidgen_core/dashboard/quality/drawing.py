@@ -88,17 +88,16 @@ def _body(shot_ids: list[int], again: bool) -> None:
         st.caption(t("draw.from_rates"))
     for problem in estimate.problems[:_TOLD]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="draw_cancel", on_click=st.rerun)
-        st.button(
-            t.n("draw.act", estimate.tasks, price=price(t, estimate)),
-            key="draw_act",
-            type="primary",
-            icon=":material/casino:",
-            disabled=not estimate.tasks,
-            on_click=_order,
-            args=(shot_ids, options, again),
-        )
+    dialogs.buttons(
+        "draw",
+        t.n("draw.act", estimate.tasks, price=price(t, estimate)),
+        _order,
+        shot_ids,
+        options,
+        again,
+        icon=":material/casino:",
+        disabled=not estimate.tasks,
+    )
 
 
 def expected(t: Text, estimate: Estimate) -> str:

@@ -28,16 +28,13 @@ def _body(take_ids: list[int]) -> None:
         if take.answer is not None:
             st.markdown(f"**v{take.number}** {_said(t, take)}")
     estimate = visit.app.model_judge.estimate(visit.project.id, take_ids)
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="judge_cancel", on_click=st.rerun)
-        st.button(
-            t.n("judge.act", estimate.tasks, price=price(t, estimate)),
-            key="judge_act",
-            type="primary",
-            icon=":material/visibility:",
-            on_click=_ask,
-            args=(take_ids,),
-        )
+    dialogs.buttons(
+        "judge",
+        t.n("judge.act", estimate.tasks, price=price(t, estimate)),
+        _ask,
+        take_ids,
+        icon=":material/visibility:",
+    )
 
 
 def _said(t: Text, take: Take) -> str:

@@ -116,16 +116,9 @@ def _sheet(sheet: Preflight) -> None:
         key=_LIMIT,
         help=t("way.limit_help"),
     )
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="way_cancel", on_click=st.rerun)
-        st.button(
-            t("way.act", price=preflight.price_of(sheet)),
-            key="way_act",
-            type="primary",
-            icon=":material/auto_mode:",
-            on_click=_released,
-            args=(limit, until),
-        )
+    dialogs.buttons(
+        "way", t("way.act", price=preflight.price_of(sheet)), _released, limit, until, icon=":material/auto_mode:"
+    )
 
 
 def _released(limit: float, until: UntilPass | None) -> None:

@@ -85,9 +85,7 @@ def _name_form(verb: str, project: Project) -> None:
         st.caption(t("project.copy_help"))
     if wrong := st.session_state.pop("_project_wrong", None):
         st.error(wrong, icon=":material/error:")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="project_cancel", on_click=st.rerun)
-        st.button(t(f"project.{verb}"), key="project_act", type="primary", on_click=_named, args=(verb, project.id))
+    dialogs.buttons("project", t(f"project.{verb}"), _named, verb, project.id)
 
 
 def _named(verb: str, project_id: int) -> None:
@@ -128,16 +126,7 @@ def _delete_form(project: Project) -> None:
     if gone.busy:
         st.warning(t.error("parameter", "project_busy", {"n": gone.busy}), icon=":material/hourglass_top:")
     files = st.checkbox(t("project.delete_files", size=t.bytes(gone.bytes)), key=_FILES, disabled=not gone.files)
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="project_cancel", on_click=st.rerun)
-        st.button(
-            t("project.delete"),
-            key="project_act",
-            type="primary",
-            disabled=bool(gone.busy),
-            on_click=_delete,
-            args=(project, files),
-        )
+    dialogs.buttons("project", t("project.delete"), _delete, project, files, disabled=bool(gone.busy))
 
 
 @handle_errors

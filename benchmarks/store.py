@@ -24,7 +24,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from vidgen_core.db import NewShot, NewTask, Store, Tx
-from vidgen_core.db.schema import attempts, log, tasks, texts
+from vidgen_core.db.schema.queue import attempts, tasks, texts
+from vidgen_core.db.schema.system import log
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter

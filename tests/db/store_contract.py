@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from vidgen_core.db import ActiveCount, NewShot, NewTake, NewTask, Store, Tx
-from vidgen_core.db.schema import tasks
+from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused
 from vidgen_core.domain.log import Heartbeat, LogLevel

@@ -22,7 +22,8 @@ from test_figures import lives, rows
 
 from vidgen_core.db import Store, Tx
 from vidgen_core.db.ledger_chain import line_hash
-from vidgen_core.db.schema import attempts, ledger_lines, metadata
+from vidgen_core.db.schema import metadata
+from vidgen_core.db.schema.queue import attempts, ledger_lines
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.log import LogLevel

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, create_engine, insert, select, upd
 
 from vidgen_core.db import NewShot, NewTask, Store
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.schema import log, metadata
+from vidgen_core.db.schema import metadata
+from vidgen_core.db.schema.system import log
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx
-from vidgen_core.db.schema import SHOT_TRAITS
+from vidgen_core.db.schema.library import SHOT_TRAITS
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.tasks import GenerationParams, TaskKind, TaskStatus

@@ -21,7 +21,7 @@ from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewTake, NewTask
 from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.schema import takes as takes_table
+from vidgen_core.db.schema.library import takes as takes_table
 from vidgen_core.domain.errors import FileError, InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project

@@ -23,7 +23,9 @@ from sqlalchemy import (
 
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.backends.sqlite import SqliteBackend
-from vidgen_core.db.schema import SETTINGS, Micros, heartbeat, metadata, revision, state
+from vidgen_core.db.schema import metadata
+from vidgen_core.db.schema.columns import Micros
+from vidgen_core.db.schema.system import SETTINGS, heartbeat, revision, state
 from vidgen_core.db.transaction import raw_connection
 from vidgen_core.db.triggers import drop_triggers, renew_triggers
 from vidgen_core.domain.errors import StoreError

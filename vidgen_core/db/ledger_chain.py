@@ -20,7 +20,7 @@ from sqlalchemy import Row, TextClause, insert, select, text
 from vidgen_core.db.dialect import spelled
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import ledger_lines
+from vidgen_core.db.schema.queue import ledger_lines
 from vidgen_core.domain.providers import WRITING, ProviderId, paid_providers, provider_ids
 
 #: What a line is about: a row of ``attempts``, a row of ``llm_calls``, or lines that were lost before it.

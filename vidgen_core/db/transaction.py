@@ -13,7 +13,7 @@ from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
 from vidgen_core.db.prepared import PreparedStatement, Rows
-from vidgen_core.db.schema import revision
+from vidgen_core.db.schema.system import revision
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from vidgen_core.db import ledger_chain
 from vidgen_core.db.dialect import spelled
-from vidgen_core.db.schema import SHOT_TRAITS, shots
+from vidgen_core.db.schema.library import SHOT_TRAITS, shots
 from vidgen_core.domain.providers import WRITING
 
 _CELL = "(project_id, provider, output, status, n)"

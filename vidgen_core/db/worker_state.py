@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import Field, TypeAdapter
 
 from vidgen_core.db.engine import Tx
-from vidgen_core.db.schema import SETTINGS
+from vidgen_core.db.schema.system import SETTINGS
 from vidgen_core.domain.base import Frozen
 
 T = TypeVar("T")

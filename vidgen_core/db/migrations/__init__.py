@@ -54,7 +54,8 @@ def create(connection: Connection) -> None:
     """Create the present schema in an empty database."""
     from sqlalchemy.schema import CreateIndex, CreateTable
 
-    from vidgen_core.db.schema import metadata, revision
+    from vidgen_core.db.schema import metadata
+    from vidgen_core.db.schema.system import revision
     from vidgen_core.db.triggers import renew_triggers
 
     for table in metadata.sorted_tables:

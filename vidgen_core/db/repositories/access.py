@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Row, TextClause, bindparam, delete, func, 
 
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.repository import Repository, money, now
-from vidgen_core.db.schema import agents, attempts, llm_calls, quotes, requests, sessions, tasks
+from vidgen_core.db.schema.queue import attempts, llm_calls, tasks
+from vidgen_core.db.schema.system import agents, quotes, requests, sessions
 from vidgen_core.domain.agents import Agent, Quote, QuoteState
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.money import OWED, Money

@@ -10,7 +10,9 @@ from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, 
 
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import UtcTime, attempts, quotes, tasks
+from vidgen_core.db.schema.columns import UtcTime
+from vidgen_core.db.schema.queue import attempts, tasks
+from vidgen_core.db.schema.system import quotes
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money

@@ -26,7 +26,9 @@ from sqlalchemy import (
 from vidgen_core.db.dialect import among
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_of, now
-from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
+from vidgen_core.db.schema.library import projects, shots
+from vidgen_core.db.schema.queue import attempts, draws, tasks
+from vidgen_core.db.schema.sums import batches
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import BillableParty, billable_party
 from vidgen_core.domain.tasks import ChainLink, Draw, DrawState, Failure, TaskKind, TaskStatus, UntilPass

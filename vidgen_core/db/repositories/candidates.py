@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select,
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import candidates, shots, tasks
+from vidgen_core.db.schema.library import candidates, shots
+from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import PictureCandidate, Shot

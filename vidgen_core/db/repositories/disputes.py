@@ -12,7 +12,9 @@ from sqlalchemy import select
 from vidgen_core.db.dialect import among
 from vidgen_core.db.repositories.attempts import attempt_of
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import attempts, ledger_daily, projects, shots, tasks
+from vidgen_core.db.schema.library import projects, shots
+from vidgen_core.db.schema.queue import attempts, tasks
+from vidgen_core.db.schema.sums import ledger_daily
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId

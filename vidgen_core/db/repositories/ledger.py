@@ -10,7 +10,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select
 
 from vidgen_core.db.repository import Repository, date_of, day_number, money
-from vidgen_core.db.schema import attempts, balances, ledger_daily
+from vidgen_core.db.schema.queue import attempts, balances
+from vidgen_core.db.schema.sums import ledger_daily
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId, billable_party
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, union_a
 from vidgen_core.db.dialect import mentions, unindexed
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import log
+from vidgen_core.db.schema.system import log
 from vidgen_core.domain.log import LogLevel, LogLine
 from vidgen_core.domain.queries import LogFilter
 

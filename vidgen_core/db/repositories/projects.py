@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import project_settings, projects
+from vidgen_core.db.schema.library import project_settings, projects
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Project
 

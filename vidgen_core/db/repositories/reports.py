@@ -14,19 +14,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Table, Text, cast, distinct, func, select, text
 
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import (
-    SHOT_STATES,
-    attempts,
-    draws,
-    ledger_daily,
-    shots,
-    stage_times_daily,
-    takes,
-    takes_hourly,
-    task_counts,
-    task_ends_daily,
-    tasks,
-)
+from vidgen_core.db.schema.library import SHOT_STATES, shots, takes
+from vidgen_core.db.schema.queue import attempts, draws, tasks
+from vidgen_core.db.schema.sums import ledger_daily, stage_times_daily, takes_hourly, task_counts, task_ends_daily
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import DrawState

@@ -11,18 +11,17 @@ from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_c
 
 from vidgen_core.db.dialect import among, json_values
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import (
+from vidgen_core.db.schema.library import (
     SHOT_STATES,
     SHOT_TRAITS,
     candidates,
-    llm_calls,
     prompt_versions,
     script_pieces,
     scripts,
     shots,
     takes,
-    tasks,
 )
+from vidgen_core.db.schema.queue import llm_calls, tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import (

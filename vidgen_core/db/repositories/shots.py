@@ -16,7 +16,9 @@ from vidgen_core.db.repositories.batches import ShotChainRepository
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.repository import Repository, now, only
-from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
+from vidgen_core.db.schema.library import SHOT_STATES, SHOT_TRAITS, shots, takes
+from vidgen_core.db.schema.queue import tasks
+from vidgen_core.db.schema.sums import shot_counts
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
 from vidgen_core.domain.scripts import Author

@@ -13,7 +13,8 @@ from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.ledger import LedgerRepository
 from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import heartbeat, key_usage, state, uploads
+from vidgen_core.db.schema.queue import key_usage, uploads
+from vidgen_core.db.schema.system import heartbeat, state
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.providers import ProviderId

@@ -28,7 +28,8 @@ from sqlalchemy import (
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, now, only
-from vidgen_core.db.schema import review_comments, review_links, review_votes, shots, takes, tasks
+from vidgen_core.db.schema.library import review_comments, review_links, review_votes, shots, takes
+from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import (

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select,
 
 from vidgen_core.db.dialect import among, contains, unindexed
 from vidgen_core.db.repository import COUNTED_TO, Repository
-from vidgen_core.db.schema import task_counts, tasks, texts
+from vidgen_core.db.schema.queue import tasks, texts
+from vidgen_core.db.schema.sums import task_counts
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.tasks import ENDED
 

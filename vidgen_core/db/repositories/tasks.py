@@ -32,7 +32,10 @@ from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import UtcTime, attempts, shots, takes, task_counts, tasks, texts
+from vidgen_core.db.schema.columns import UtcTime
+from vidgen_core.db.schema.library import shots, takes
+from vidgen_core.db.schema.queue import attempts, tasks, texts
+from vidgen_core.db.schema.sums import task_counts
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from vidgen_core.db import Journal, JournalState
 from vidgen_core.db.ledger_chain import Head, LedgerLine, line_hash
-from vidgen_core.db.schema import MICRO
+from vidgen_core.db.schema.columns import MICRO
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.money import ChargeStatus, Money

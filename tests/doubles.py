@@ -18,13 +18,11 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     Found,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RateLimit,
     RemoteJob,
@@ -32,6 +30,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.system.worker_control import WorkerControl
 
 

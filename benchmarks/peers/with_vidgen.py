@@ -18,18 +18,17 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RemoteJob,
     RemoteState,
     RemoteStatus,
     Submission,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.download import download
 from vidgen_core.worker.scheduler import Scheduler

@@ -15,7 +15,7 @@ from vidgen_core.db import NewShot
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole, Shot, ShotParams
 from vidgen_core.i18n import get_text
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 
 TAKES_ALL = "bytedance/seedance-2-5"
 TAKES_ONE = "hailuo/2-3-image-to-video-pro"

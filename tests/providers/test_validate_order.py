@@ -8,7 +8,7 @@ import pytest
 
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, ShotReference
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, PromptLimits, SecondsRange
+from vidgen_core.providers.capabilities import Capabilities, PromptLimits, SecondsRange
 from vidgen_core.providers.common.model_check import validate_order
 
 TEXT, FIRST, BOTH, REFERENCES = GenerationMode

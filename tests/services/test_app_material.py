@@ -14,7 +14,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, Project, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, plan

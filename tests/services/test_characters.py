@@ -16,7 +16,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Project, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.domain.tasks import ChainLink, GenerationParams, TaskStatus
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.characters import resolve
 from vidgen_core.services.generation.planning import GenerateOptions

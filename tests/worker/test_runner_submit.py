@@ -16,7 +16,8 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import ShotReference
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.i18n import get_text
-from vidgen_core.providers.base import Found, Problem
+from vidgen_core.providers.base import Found
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.schemas.tasks import TaskError
 from vidgen_core.worker.steps.reconcile import WINDOW_AFTER
 

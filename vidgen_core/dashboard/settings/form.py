@@ -24,7 +24,7 @@ from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.money.rates import CREDITS
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 
 T = TypeVar("T")
 

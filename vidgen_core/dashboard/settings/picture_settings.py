@@ -11,7 +11,7 @@ from vidgen_core.dashboard.settings import keys_table, video_settings
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 
 _FORM = "images"
 _SECTION = f"providers.{paid_picture_provider()}"

@@ -18,7 +18,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step
 

@@ -20,7 +20,7 @@ from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole, Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import NO_OPTIONS, plan
 

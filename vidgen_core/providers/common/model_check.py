@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, Problem
+from vidgen_core.providers.capabilities import Capabilities, Problem
 
 #: What stands against a mode: the field of its picture, and the code where a model does not take it or may ignore it.
 _MODES: Final = {

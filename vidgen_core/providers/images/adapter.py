@@ -26,19 +26,18 @@ from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     Found,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RemoteJob,
     RemoteState,
     RemoteStatus,
     Submission,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.http.client import Http, Patience, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download

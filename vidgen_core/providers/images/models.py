@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import GenerationMode
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 
 #: Known without asking anybody.
 BUILT_IN: Final = (

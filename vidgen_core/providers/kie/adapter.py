@@ -22,13 +22,11 @@ from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     FinishOffer,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RateLimit,
     RemoteJob,
@@ -37,6 +35,7 @@ from vidgen_core.providers.base import (
     Submission,
     UploadCache,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_links

@@ -20,7 +20,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, Problem, PromptLimits, SecondsRange
+from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits, SecondsRange
 from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name, switch
 from vidgen_core.providers.kie.schema import Field, Form, form_of

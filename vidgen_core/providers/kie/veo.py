@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, Problem, PromptLimits
+from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits
 
 #: Its models, the default first.
 MODELS: Final = ("veo3_fast", "veo3", "veo3_lite")

@@ -22,20 +22,18 @@ from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, Pare
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     FinishOffer,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RemoteJob,
     RemoteState,
     RemoteStatus,
-    SecondsRange,
     Submission,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem, SecondsRange
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.local.spec import LocalSettings
 

@@ -17,13 +17,11 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Capabilities,
     Connection,
     Found,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RateLimit,
     RemoteJob,
@@ -31,6 +29,7 @@ from vidgen_core.providers.base import (
     Submission,
     UploadCache,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.http.download import download
 from vidgen_core.providers.lovart import prompt_text

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.capabilities import Capabilities
 
 #: Video tools as the published client names them (github.com/lovartai/lovart-skill), without their common beginning.
 TOOLS: Final = (

@@ -23,13 +23,11 @@ from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
     Booked,
-    Capabilities,
     Connection,
     Found,
     Key,
     Order,
     Prepared,
-    Problem,
     Provider,
     RemoteJob,
     RemoteState,
@@ -37,6 +35,7 @@ from vidgen_core.providers.base import (
     Submission,
     UploadCache,
 )
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.uploads import MemoryUploads

@@ -9,7 +9,7 @@ from vidgen_core.db import Tx
 from vidgen_core.domain.characters import REFERENCES, Character, Mentions, NamedCharacter, References
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, Problem
+from vidgen_core.providers.capabilities import Capabilities, Problem
 
 #: Pictures that go along where nobody knows how many a model takes.
 CAREFUL: Final = 4

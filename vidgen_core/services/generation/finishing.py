@@ -32,7 +32,8 @@ from vidgen_core.domain.tasks import (
     TaskStatus,
     UntilPass,
 )
-from vidgen_core.providers.base import FinishOffer, Problem, Provider
+from vidgen_core.providers.base import FinishOffer, Provider
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 from vidgen_core.services.generation import gate

@@ -22,7 +22,7 @@ from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task, UntilPass
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.generation import canaries
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 from vidgen_core.services.generation.preflight import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem

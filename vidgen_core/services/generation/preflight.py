@@ -12,7 +12,7 @@ from vidgen_core.domain.providers import BillableParty, ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.i18n import Text
 from vidgen_core.money import LimitStatus
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 
 #: Shots named in one line.
 _NAMED = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import video_providers
 from vidgen_core.domain.shots import Shot
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.validation import ValidatedShot, validate

@@ -15,7 +15,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 from vidgen_core.services.generation import canaries, drawing, gate, recovery

@@ -12,7 +12,7 @@ from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 

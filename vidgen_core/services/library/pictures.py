@@ -13,7 +13,7 @@ from vidgen_core.domain.providers import picture_providers
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
-from vidgen_core.providers.base import Problem
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan

@@ -26,7 +26,7 @@ from vidgen_core.domain.providers import ProviderId, paid_picture_provider
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
-from vidgen_core.providers.base import Capabilities, Problem
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
 

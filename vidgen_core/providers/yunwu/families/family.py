@@ -11,7 +11,8 @@ from urllib.parse import quote
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, RemoteJob
+from vidgen_core.providers.base import RemoteJob
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.providers.http.error_mapping import Table
 from vidgen_core.providers.yunwu.responses import TABLE
 from vidgen_core.providers.yunwu.spec import YunwuSettings

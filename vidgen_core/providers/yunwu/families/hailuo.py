@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, PromptLimits, RemoteJob
+from vidgen_core.providers.base import RemoteJob
+from vidgen_core.providers.capabilities import Capabilities, PromptLimits
 from vidgen_core.providers.http.cleaning import identifier
 from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.http.error_mapping import (

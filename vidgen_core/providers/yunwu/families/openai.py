@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, PromptLimits, RemoteJob
+from vidgen_core.providers.base import RemoteJob
+from vidgen_core.providers.capabilities import Capabilities, PromptLimits
 from vidgen_core.providers.yunwu.families.family import (
     FIRST,
     FIRST_LAST,

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, PromptLimits, RemoteJob, SecondsRange
+from vidgen_core.providers.base import RemoteJob
+from vidgen_core.providers.capabilities import Capabilities, PromptLimits, SecondsRange
 from vidgen_core.providers.yunwu.families.family import (
     FIRST,
     FIRST_LAST,

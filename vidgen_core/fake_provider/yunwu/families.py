@@ -36,6 +36,7 @@ from vidgen_core.fake_provider.submissions import (
     rehearsal_of,
     uploaded_picture,
 )
+from vidgen_core.fake_provider.yunwu import polled
 from vidgen_core.fake_provider.yunwu.api import FILES, PICTURES, Yunwu, answer, check_key
 from vidgen_core.fake_provider.yunwu.prices import price_of
 
@@ -88,71 +89,6 @@ class _Vendor(Yunwu):
         return JSONResponse(self._made(str(id_in_answer(job))), headers={"X-Oneapi-Request-Id": request_id})
 
 
-def _words(seen: PollView, queued: str, running: str, done: str, failed: str) -> str:
-    words = {Stage.QUEUED: queued, Stage.SUCCEEDED: done, Stage.FAILED: failed, Stage.CANCELLED: failed}
-    return words.get(seen.stage, running)
-
-
-def _why(seen: PollView) -> str:
-    return seen.job.reason("upstream error, please try again later") if seen.stage is Stage.FAILED else ""
-
-
-# --- the vendors' answers ---------------------------------------------------------------------------------------------
-
-
-def _kling_seen(seen: PollView) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "task_id": seen.job.id,
-        "task_status": _words(seen, "submitted", "processing", "succeed", "failed"),
-        "task_status_msg": _why(seen),
-    }
-    if seen.url:
-        data["task_result"] = {"videos": [{"id": "1", "url": seen.url, "duration": f"{seen.job.order.seconds:g}"}]}
-    return {"code": 0, "message": "SUCCEED", "request_id": uuid.uuid4().hex, "data": data}
-
-
-def _turbo_seen(seen: PollView) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": seen.job.id,
-        "status": _words(seen, "submitted", "processing", "succeeded", "failed"),
-        "message": _why(seen),
-    }
-    if seen.url:
-        row["outputs"] = [{"type": "video", "url": seen.url}]
-    return {"code": 0, "message": "SUCCEED", "data": [row]}
-
-
-def _vidu_seen(seen: PollView) -> dict[str, Any]:
-    made = [{"id": "1", "url": seen.url, "cover_url": f"{seen.url}.jpg"}] if seen.url else []
-    state = _words(seen, "queueing", "processing", "success", "failed")
-    return {"id": seen.job.id, "state": state, "err_code": _why(seen), "progress": seen.progress, "creations": made}
-
-
-def _hailuo_seen(seen: PollView) -> dict[str, Any]:
-    status = _words(seen, "Queueing", "Processing", "Success", "Fail")
-    said = {"status_code": 1027 if seen.job.has("moderated-output") and _why(seen) else 0, "status_msg": _why(seen)}
-    body = {"task_id": seen.job.id, "status": status, "base_resp": said}
-    return body | ({"file_id": seen.job.file_id} if seen.url else {})
-
-
-def _ark_seen(seen: PollView) -> dict[str, Any]:
-    status = _words(seen, "queued", "running", "succeeded", "failed")
-    body: dict[str, Any] = {"id": seen.job.id, "model": seen.job.order.model, "status": status}
-    if seen.url:
-        body["content"] = {"video_url": seen.url, "last_frame_url": f"{seen.url}.png"}
-    return body | ({"error": {"code": "InternalServiceError", "message": _why(seen)}} if _why(seen) else {})
-
-
-def _openai_seen(seen: PollView) -> dict[str, Any]:
-    status = _words(seen, "queued", "in_progress", "completed", "failed")
-    body: dict[str, Any] = {"id": seen.job.id, "object": "video", "model": seen.job.order.model, "status": status}
-    return (
-        body
-        | {"progress": seen.progress}
-        | ({"error": {"code": "failed", "message": _why(seen)}} if _why(seen) else {})
-    )
-
-
 def _kling_wrong(message: str) -> Response:
     return JSONResponse({"code": 1201, "message": message, "request_id": uuid.uuid4().hex})
 
@@ -160,31 +96,31 @@ def _kling_wrong(message: str) -> Response:
 _KLING: Final = _Vendor(
     lambda id_: {"code": 0, "message": "SUCCEED", "data": {"task_id": id_, "task_status": "submitted"}},
     _kling_wrong,
-    _kling_seen,
+    polled.kling,
     bare=True,
 )
-_TURBO: Final = _Vendor(lambda id_: {"code": 0, "data": {"id": id_, "status": "submitted"}}, _kling_wrong, _turbo_seen)
+_TURBO: Final = _Vendor(lambda id_: {"code": 0, "data": {"id": id_, "status": "submitted"}}, _kling_wrong, polled.turbo)
 _VIDU: Final = _Vendor(
     lambda id_: {"task_id": id_, "state": "created", "credits": 20},
     lambda message: JSONResponse({"err_code": "invalid_parameter", "message": message}, 400),
-    _vidu_seen,
+    polled.vidu,
 )
 _HAILUO: Final = _Vendor(
     lambda id_: {"task_id": id_, "base_resp": {"status_code": 0, "status_msg": "success"}},
     lambda message: JSONResponse({"task_id": "", "base_resp": {"status_code": 2013, "status_msg": message}}),
-    _hailuo_seen,
+    polled.hailuo,
 )
 _ARK: Final = _Vendor(
     lambda id_: {"id": id_},
     lambda message: JSONResponse(
         {"error": {"code": "InvalidParameter", "message": message, "type": "BadRequest"}}, 400
     ),
-    _ark_seen,
+    polled.ark,
 )
 _OPENAI: Final = _Vendor(
     lambda id_: {"id": id_, "object": "video", "status": "queued", "progress": 0},
     lambda message: JSONResponse({"error": {"message": message, "code": "invalid_request", "type": "x"}}, 400),
-    _openai_seen,
+    polled.openai,
 )
 
 

@@ -84,6 +84,26 @@ def test_every_way_to_finish_makes_a_take_that_names_its_parent(world, monkeypat
             assert "parent" not in told.params
 
 
+def test_what_a_provider_finishes_is_the_video_it_was_made_from(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.providers.kie.adapter.LARGER_EVERY", 0.0)
+    rendered = {"videos": "render", "video_seconds": 0.5, "video_scale": 0.1}
+    with rehearsed_home(locations, monkeypatch, {"keys": KEYS}, **rendered) as (home, _), home.running():
+        app = Vidgen(locations, home.store, home.settings_file)
+        for model, verb in (
+            ("veo-3-1", FinishVerb.EXTEND),
+            ("veo3_fast", FinishVerb.EXTEND),
+            ("veo3_fast", FinishVerb.FETCH_4K),
+            ("grok-imagine/image-to-video", FinishVerb.UPSCALE),
+        ):
+            made = app.finishing.order(take_of(home, app, model).id, FinishOptions(verb=verb, prompt="on"))
+            (done,) = home.finish(list(made.tasks))
+            child = app.takes.of_task(done.id)
+            assert child is not None, done.failure
+            assert (child.stands_in, child.warnings) == (True, ()), (model, verb)
+
+
 def test_what_can_be_done_is_offered_with_its_price(world) -> None:
     home, app, _server = world
     with home.running():

@@ -20,10 +20,12 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import LIVE, FinishVerb, TaskStatus
+from vidgen_core.fake_provider.storage.faulty_clips import read_frames, write_clip
 from vidgen_core.media import source_match
 from vidgen_core.media.enlarge import EnlargeSpec, enlarge
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.providers.local.adapter import LocalProvider
+from vidgen_core.providers.base import FinishOffer, Key, Order, Prepared
+from vidgen_core.providers.local.adapter import ENLARGE_MODEL, LocalProvider
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
@@ -32,7 +34,7 @@ from vidgen_core.services.imports.characters import read_library
 from vidgen_core.services.system.cleanup import CleanupScope
 
 AddShot = Callable[..., Shot]
-UPSCALE = FinishOptions(verb=FinishVerb.UPSCALE)
+UPSCALE, EXTEND = FinishOptions(verb=FinishVerb.UPSCALE), FinishOptions(verb=FinishVerb.EXTEND)
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +60,8 @@ def chosen(app: Vidgen, project: Project, add_shot: AddShot, picture: Path) -> l
     return takes
 
 
-def finished(app: Vidgen, project: Project) -> list[Take]:
-    made = app.finishing.order_chosen(project.id, UPSCALE)
+def finished(app: Vidgen, project: Project, asked: FinishOptions = UPSCALE) -> list[Take]:
+    made = app.finishing.order_chosen(project.id, asked)
     done(app, [task.id for task in made.tasks])
     return [take for task in made.tasks if (take := app.takes.of_task(task.id)) is not None]
 
@@ -97,7 +99,7 @@ def test_chosen_takes_are_enlarged_as_one_batch_and_go_out_in_exports_until_the_
     ]
     assert [take.id for take in app.takes.chosen(project.id)] == [take.id for take in chosen]
     film = app.exports.film(project.id)
-    assert [(clip.name, clip.enlarged, clip.take and clip.take.width) for clip in film.clips] == [
+    assert [(clip.name, clip.finished, clip.take and clip.take.width) for clip in film.clips] == [
         ("1.0-v1", 2, 256),
         ("2.0-v1", 2, 256),
     ]
@@ -105,7 +107,7 @@ def test_chosen_takes_are_enlarged_as_one_batch_and_go_out_in_exports_until_the_
     with ZipFile(packed) as archive:
         first = json.loads(archive.read("manifest.json"))["clips"][0]
         (tmp_path / "clip.mp4").write_bytes(archive.read(first["file"]))
-    assert (first["take"], first["enlarged_take"], first["width"]) == (1, 2, 256)
+    assert (first["take"], first["finished_take"], first["width"]) == (1, 2, 256)
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert clip.streams.video[0].width == 256
     assert not any(item.take.id == larger[0].id for item in app.cleanup.plan(project.id, CleanupScope.UNCHOSEN).items)
@@ -113,13 +115,70 @@ def test_chosen_takes_are_enlarged_as_one_batch_and_go_out_in_exports_until_the_
     again = app.finishing.sheet(project.id, UPSCALE)
     assert [row.problem and row.problem.code for row in again.rows] == ["finish_there", "finish_there"]
     app.takes.use_finished(larger[0].id, False)
-    assert [clip.enlarged for clip in app.exports.film(project.id).clips] == [None, 2]
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [None, 2]
     app.takes.use_finished(larger[0].id)
-    assert [clip.enlarged for clip in app.exports.film(project.id).clips] == [2, 2]
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [2, 2]
     app.takes.reject(larger[0].id, "")
-    assert [clip.enlarged for clip in app.exports.film(project.id).clips] == [None, 2]
-    with pytest.raises(InputError, match="take_not_enlarged"):
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [None, 2]
+    with pytest.raises(InputError, match="take_not_finished"):
         app.takes.use_finished(chosen[0].id)
+
+
+@pytest.fixture
+def extending(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The renderer of this machine goes on from a video: it plays it back."""
+    real = LocalProvider.prepare
+    monkeypatch.setattr(
+        LocalProvider, "finishing", lambda *_: [FinishOffer(verb=verb, model=ENLARGE_MODEL) for verb in FinishVerb]
+    )
+
+    async def longer(self: LocalProvider, order: Order, key: Key | None) -> Prepared:
+        if order.params.parent is not None and order.params.parent.verb is FinishVerb.EXTEND:
+            assert order.video is not None
+            frames, fps = read_frames(order.video)
+            target = tmp_path / f"{order.reference}.mp4"
+            write_clip([*frames, *reversed(frames)], target, fps)
+            order = order.model_copy(update={"video": target})
+        return await real(self, order, key)
+
+    monkeypatch.setattr(LocalProvider, "prepare", longer)
+
+
+def test_an_extended_take_goes_out_for_its_source_until_that_is_used_again(
+    app: Vidgen, project: Project, chosen: list[Take], extending: None, tmp_path: Path
+) -> None:
+    app.chains.link(chosen[1].shot_id, chosen[0].shot_id)
+    made = app.tasks.generate(project.id, [chosen[1].shot_id], GenerateOptions(takes=1))
+    done(app, [task.id for task in made.tasks])
+    following = app.takes.of_task(made.tasks[0].id)
+    assert following is not None
+    app.takes.choose(following.shot_id, following.id)
+    assert app.chains.stale(project.id) == {}
+
+    longer = finished(app, project, EXTEND)
+
+    assert [(take.stands_in, take.warnings) for take in longer] == [(True, ())] * 2
+    clip, _ = app.exports.film(project.id).clips
+    assert clip.take is not None
+    assert (clip.name, clip.finished, clip.take.id, clip.take.seconds) == ("1.0-v1", 2, chosen[0].id, longer[0].seconds)
+    assert longer[0].seconds == pytest.approx(2 * chosen[0].seconds, abs=0.1)
+    # The shot that goes on from it went on from another end.
+    assert {id_: stale.code for id_, stale in app.chains.stale(project.id).items()} == {following.shot_id: "take"}
+    # What an editor cuts is the longer file.
+    cut = app.exports.write(project.id, Format.OTIO, tmp_path / "film.otio")
+    assert app.edits.plan(project.id, cut.name, cut.read_bytes()).notes == ()
+    # Once more would be paid twice, and what is enlarged from now on is the longer one.
+    again = app.finishing.sheet(project.id, EXTEND)
+    assert [row.problem and row.problem.code for row in again.rows] == ["finish_there", "finish_there"]
+    assert [row.take.id for row in app.finishing.sheet(project.id, UPSCALE).rows] == [take.id for take in longer]
+
+    app.takes.use_finished(longer[0].id, False)
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [None, longer[1].number]
+    assert app.chains.stale(project.id) == {}
+    app.takes.use_finished(longer[0].id)
+    larger = finished(app, project)
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [take.number for take in larger]
+    assert {stale.code for stale in app.chains.stale(project.id).values()} == {"take"}
 
 
 def test_only_what_can_be_done_is_ordered_and_nothing_twice(
@@ -197,23 +256,32 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "fewer pixels": film("small", "one", 160, 90, 1.0),
     }
     enlarge(EnlargeSpec(video=made["source"]), folder / "larger.mp4")
-    return {**made, "enlarged": folder / "larger.mp4", "gone": folder / "gone.mp4"}
+    (shown, fps), (more, _) = read_frames(made["source"]), read_frames(made["other picture"])
+    after = [one.resize(shown[0].size) for one in more]
+    write_clip([*shown, *after], folder / "extended.mp4", fps)
+    write_clip([*after, *shown], folder / "before.mp4", fps)
+    names = {"enlarged": "larger", "extended": "extended", "another begin": "before", "gone": "gone"}
+    return {**made, **{name: folder / f"{file}.mp4" for name, file in names.items()}}
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "longer", "found"),
     [
-        ("enlarged", None),
-        ("source", None),
-        ("other picture", "source_differs"),
-        ("other length", "source_differs"),
-        ("other ratio", "source_differs"),
-        ("fewer pixels", "source_differs"),
-        ("gone", "source_unknown"),
+        ("enlarged", False, None),
+        ("source", False, None),
+        ("extended", True, None),
+        ("source", True, "source_differs"),
+        ("another begin", True, "source_differs"),
+        ("extended", False, "source_differs"),
+        ("other picture", False, "source_differs"),
+        ("other length", False, "source_differs"),
+        ("other ratio", False, "source_differs"),
+        ("fewer pixels", False, "source_differs"),
+        ("gone", False, "source_unknown"),
     ],
 )
-def test_a_file_is_held_against_its_source(films: dict[str, Path], name: str, found: str | None) -> None:
-    assert source_match.differs(films["source"], films[name]) == found
+def test_a_file_is_held_against_its_source(films: dict[str, Path], name: str, longer: bool, found: str | None) -> None:
+    assert source_match.differs(films["source"], films[name], longer=longer) == found
 
 
 def test_what_is_not_the_same_video_is_flagged_and_does_not_replace_it(
@@ -227,7 +295,7 @@ def test_what_is_not_the_same_video_is_flagged_and_does_not_replace_it(
     monkeypatch.setattr(LocalProvider, "prepare", another)
     larger = finished(app, project)
     assert [(take.stands_in, "source_differs" in take.warnings) for take in larger] == [(False, True)] * 2
-    assert [clip.enlarged for clip in app.exports.film(project.id).clips] == [None, None]
+    assert [clip.finished for clip in app.exports.film(project.id).clips] == [None, None]
 
 
 def test_the_enlarged_video_keeps_its_sound(tmp_path: Path, films: dict[str, Path]) -> None:

@@ -21,7 +21,7 @@ from vidgen_core.services.access.permissions import Role, Visitor, as_visitor
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library import reviews
-from vidgen_core.web import serve
+from vidgen_core.web import review, serve
 
 ANN = {"reviewer": "ann-ann-ann", "name": "Ann"}
 BO = {"reviewer": "bo-bo-bo-bo", "name": "Bo"}
@@ -35,8 +35,9 @@ def studio(vidgen: Vidgen) -> Iterator[TestClient]:
     serving = serve("127.0.0.1")
     app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
     headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    proxy = ("127.0.0.1", 50_000)
     with TestClient(
-        app, base_url=HERE, headers=headers, raise_server_exceptions=False, follow_redirects=False
+        app, base_url=HERE, headers=headers, raise_server_exceptions=False, follow_redirects=False, client=proxy
     ) as client:
         yield client
 
@@ -199,7 +200,23 @@ def test_a_password_is_asked_for_before_anything_is_shown(
     assert studio.get("/api/shots", headers=grant).status_code == 401
 
 
-def test_wrong_passwords_and_links_are_counted(studio: TestClient, vidgen: Vidgen, take: Take) -> None:
+def test_whoever_guesses_on_is_not_told_that_a_password_was_right(
+    studio: TestClient, vidgen: Vidgen, take: Take
+) -> None:
+    page = f"/review/{vidgen.reviews.token(vidgen.reviews.share(take.project_id, password='open sesame'))}"
+
+    def enter(password: str, caller: str = "203.0.113.7") -> int:
+        headers = {"X-Forwarded-For": caller}
+        return studio.post(f"{page}/enter", data={"password": password}, headers=headers).status_code
+
+    assert enter("open sesame") == 303
+    assert {enter("x" * 1001) for _ in range(review.WRONG)} == {401, 429}
+    assert enter("open sesame") == 429
+    # The others of this link are not locked out by them.
+    assert enter("open sesame", "198.51.100.9") == 303
+
+
+def test_wrong_links_are_counted(studio: TestClient, vidgen: Vidgen, take: Take) -> None:
     page = f"/review/{vidgen.reviews.token(vidgen.reviews.share(take.project_id, password='open sesame'))}"
     said = [studio.get(f"/review/1-1-{'A' * 43}").status_code for _ in range(20)]
     assert said[0] == 404

@@ -5,6 +5,7 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,7 @@ from vidgen_core.domain.providers import (
 MINOR_WARNINGS: Final = frozenset({"size_differs"})
 
 
-#: Doubts about an enlarged take: it is not the video of its source, or that could not be compared.
+#: Doubts about a finished take: it is not the video of its source, or that could not be compared.
 SOURCE_DIFFERS: Final = "source_differs"
 SOURCE_UNKNOWN: Final = "source_unknown"
 
@@ -151,6 +152,10 @@ class Take(Frozen):
         """The place, and of a bucket behind ``#`` the content: its names may be used again."""
         return f"{self.place}#{self.sha256}" if "://" in self.folder else self.place
 
+    def with_file_of(self, other: Take) -> Take:
+        """The same take with another one's file; in and out points, number and choice stay."""
+        return self.model_copy(update={name: getattr(other, name) for name in _OF_FILE})
+
     @property
     def shown_seconds(self) -> float:
         """The length between its in and out point."""
@@ -166,6 +171,26 @@ class Take(Frozen):
     def is_good(self) -> bool:
         """Nobody has put it aside and nothing about it is doubtful."""
         return self.rejected is None and MINOR_WARNINGS.issuperset(self.warnings)
+
+
+#: What of a take belongs to its file.
+_OF_FILE: Final = ("folder", "file", "width", "height", "bytes", "sha256", "content", "seconds")
+
+
+def stand_ins(takes: Iterable[Take]) -> dict[int, Take]:
+    """What exports use in the place of takes, by the ids of those; what was put aside does not count."""
+    return {one.parent_id: one for one in takes if one.stands_in and one.rejected is None and one.parent_id is not None}
+
+
+def goes_out(take: Take, standing: Mapping[int, Take]) -> Take:
+    """The take whose file exports use where this one is chosen: what stands in for it, and for that in turn.
+
+    :param standing: as ``stand_ins``
+    """
+    # What is made from a take comes after it, so that this ends whatever a database says.
+    while (following := standing.get(take.id)) is not None and following.id > take.id:
+        take = following
+    return take
 
 
 class ReviewLink(Frozen):

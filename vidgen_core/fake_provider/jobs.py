@@ -69,6 +69,9 @@ class Order:
     sound: bool = False
     #: It draws a picture.
     draws: bool = False
+    #: The job whose video is extended, or else enlarged.
+    source: Job | None = None
+    longer: bool = False
 
 
 @dataclass

@@ -53,7 +53,7 @@ Word = Annotated[str, Field(min_length=1, max_length=200)]
 Script = Annotated[str, Field(min_length=1, max_length=1_000_000, description="A script as text, Chinese or English.")]
 ScriptName = Annotated[str, Field(max_length=200)]
 ScriptId = Annotated[str, Field(min_length=1, max_length=20, description="The id of a script.")]
-Shots = Annotated[list[Number], Field(max_length=10_000, description="Shots by their numbers.")]
+Shots = Annotated[list[Number], Field(min_length=1, max_length=10_000, description="Shots by their numbers.")]
 T = TypeVar("T")
 #: Seconds between two looks at what is waited for.
 _LOOK_EVERY: Final = 0.3
@@ -178,7 +178,7 @@ def look(
 def contact_sheet(
     caller: Caller,
     project: ProjectName,
-    shots: Annotated[list[Number], Field(max_length=200)] | None = None,
+    shots: Annotated[list[Number], Field(min_length=1, max_length=200)] | None = None,
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
 ) -> list[str | Image]:
     """The first pictures of many takes on one sheet, numbered; the text says which number is which take."""

@@ -1,4 +1,7 @@
-"""An enlarged video against the one it was made from: the same length, the same pictures, in as many pixels or more."""
+"""A finished video against the one it was made from: the same pictures at the same moments, in as many pixels or more.
+
+An enlarged one is as long as its source; an extended one goes on where its source ends.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,16 @@ _C1: Final = (0.01 * 255) ** 2
 _C2: Final = (0.03 * 255) ** 2
 
 
-def differs(source: Path, finished: Path) -> str | None:
+def differs(source: Path, finished: Path, *, longer: bool = False) -> str | None:
     """What is against using a finished file in the place of its source; None: nothing.
 
+    :param longer: it was extended
     :returns: ``source_differs``, or ``source_unknown`` where one of the files cannot be read
     """
     try:
         before, after = video.probe(source), video.probe(finished)
-        if abs(before.seconds - after.seconds) > LENGTH_MARGIN:
+        added = after.seconds - before.seconds
+        if (added <= LENGTH_MARGIN) if longer else (abs(added) > LENGTH_MARGIN):
             return SOURCE_DIFFERS
         if abs(before.width / before.height / (after.width / after.height) - 1) > RATIO_MARGIN:
             return SOURCE_DIFFERS

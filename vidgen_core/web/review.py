@@ -34,8 +34,8 @@ from vidgen_core.web.stored_response import StoredFileResponse, existing
 
 #: Remembers that a browser knows the password of one link; sent to the addresses of that link alone.
 COOKIE: Final = "vidgen_review"
-#: Requests a minute of one address: looking (a video is fetched in many ranges), saying something, and links or passwords
-#: that are wrong.
+#: Requests a minute of one address: looking (a video is fetched in many ranges), saying something, and wrong links or tries
+#: of a password.
 LOOKS, SAYS, WRONG = 1_200, 120, 15
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
@@ -126,11 +126,12 @@ class ReviewPages:
         t, token = text_of(request), request.path_params["token"]
         try:
             vidgen, link = await self._open(request)
+            # Before it is looked at, or guessing on would still find the right one.
+            self._count(self._wrong, request)
             form = await request.form()
             given = form.get("password")
             grant = await asyncio.to_thread(vidgen.reviews.grant, link, given if isinstance(given, str) else "")
             if grant is None:
-                self._count(self._wrong, request)
                 return _html(t, _form(t, token, Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
         except VidgenError as error:
             return _message(t, error)

@@ -22,7 +22,7 @@ from vidgen_core.domain.errors import ErrorKind, FileError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import ChainFrame, Take, Verdict
+from vidgen_core.domain.takes import ChainFrame, Take, Verdict, goes_out, stand_ins
 from vidgen_core.domain.tasks import ChainLink, DrawState, Failure, FinishVerb, Task, TaskKind, TaskStatus
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.worker.context import ActiveTask, Context
@@ -70,6 +70,7 @@ class Chain:
         self.shots = {shot.id: shot for shot in shots}
         self._takes = tx.takes.of_shots(ids)
         self._by_id = {take.id: take for some in self._takes.values() for take in some}
+        self._standing = stand_ins(self._by_id.values())
         self._made = tx.shot_chains.made_from(ids)
         self._pending = tx.shot_chains.pending(ids)
         drawn = {one.shot_id for one in tx.draws.of_shots(ids).values() if one.state is DrawState.DRAWING}
@@ -96,6 +97,12 @@ class Chain:
         parent = self._by_id.get(take.parent_id or 0)
         return self.link_of(parent) if parent is not None else self._made.get(take.task_id, (None, None))[0]
 
+    def end(self, take: Take) -> Take:
+        """The take whose end is shown where this one is chosen: what it was extended to, where that goes out for it."""
+        file = goes_out(take, self._standing)
+        end = self.end_of(file.id)
+        return take if end == self.end_of(take.id) else self._by_id.get(end or 0, file)
+
     def end_of(self, take_id: int | None) -> int | None:
         """The take that ends as this one does: what was only enlarged is the same."""
         take = self._by_id.get(take_id or 0)
@@ -121,7 +128,7 @@ class Chain:
         if link.shot != before.id:
             return Stale("moved", before.number)
         chosen = self.chosen(before)
-        if chosen is not None and self.end_of(chosen.id) != self.end_of(link.take):
+        if chosen is not None and self.end_of(self.end(chosen).id) != self.end_of(link.take):
             return Stale("take", before.number)
         if link.words != digest(before.prompt):
             return Stale("words", before.number)
@@ -155,7 +162,7 @@ class Chain:
             stale = before.id in self.stale
             if comes and not anyway and (stale or chosen.prompt != before.prompt):
                 return Waits(WAITS, told, by_itself=True)
-            return Waits("chain_previous_stale", told) if stale and not anyway else chosen
+            return Waits("chain_previous_stale", told) if stale and not anyway else self.end(chosen)
         if takes and auto:
             fitting = [take for take in takes if self.why_stale(before, take) is None]
             passed = next((take for take in fitting if rules.passes(take)), None)

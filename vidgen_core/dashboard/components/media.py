@@ -82,7 +82,10 @@ def _version(shot: Shot) -> str:
     return (shot.image or "")[:12]
 
 
-def part(take: Take) -> dict[str, Any]:
-    """A take as what plays across joins needs it: where it lies, and the seconds at which it begins and ends."""
-    begin = take.trim_in or 0.0
-    return {"video": outside(video_url(take)), "begin": begin, "end": begin + take.shown_seconds}
+def part(take: Take, file: Take | None = None) -> dict[str, Any]:
+    """A take as what plays across joins needs it: where it lies, and the seconds at which it begins and ends.
+
+    :param file: the take whose file goes out for it; None: its own
+    """
+    begin, file = take.trim_in or 0.0, file or take
+    return {"video": outside(video_url(file)), "begin": begin, "end": begin + take.with_file_of(file).shown_seconds}

@@ -21,12 +21,12 @@ _SHOWN: Final = 200
 
 
 def show_finishing(visit: Visit, film: Film) -> None:
-    """The way to the sheet, and how many of the exported takes are enlarged."""
+    """The way to the sheet, and how many of the exported takes are finished."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="finish_lane"):
         st.button(t("finish.open"), icon=":material/high_quality:", key="finish_chosen", on_click=_ask)
-        enlarged = sum(clip.enlarged is not None for clip in film.takes)
-        st.caption(t.n("finish.enlarged", enlarged) if enlarged else t("finish.about"), width="stretch")
+        finished = sum(clip.finished is not None for clip in film.takes)
+        st.caption(t.n("finish.finished", finished) if finished else t("finish.about"), width="stretch")
 
 
 @handle_errors
@@ -48,7 +48,7 @@ def _body() -> None:
         key=_VERB,
     )
     sheet = visit.app.finishing.sheet(visit.project.id, FinishOptions(verb=FinishVerb(verb)))
-    st.caption(t("finish.replaces" if verb is not FinishVerb.EXTEND else "shots.finish.about"))
+    st.caption(t("finish.replaces"))
     preflight.facts(sheet.preflight)
     _rows(visit, sheet)
     currency = visit.app.settings().budget.currency

@@ -17,7 +17,7 @@ from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import ShotParams
-from vidgen_core.domain.takes import Take, TakeReview
+from vidgen_core.domain.takes import Take, TakeReview, goes_out, stand_ins
 from vidgen_core.domain.tasks import LIVE
 from vidgen_core.i18n import VERDICT_ICONS, Text
 from vidgen_core.services.access.permissions import Role
@@ -90,18 +90,19 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     }
 
 
-def _before(view: ShotView, views: Sequence[ShotView]) -> Take | None:
-    """The chosen take that a shot goes on from, or that stands before it."""
+def _before(view: ShotView, views: Sequence[ShotView]) -> dict[str, Any] | None:
+    """The chosen take that a shot goes on from, or that stands before it, as its end is shown."""
     others = {other.shot.id: other for other in views}
     ahead = [other for other in views if other.shot.position < view.shot.position]
     before = others.get(view.shot.follows or 0) or (ahead[-1] if ahead else None)
     if before is None:
         return None
-    return next((take for take in before.takes if take.id == before.shot.chosen_take_id), None)
+    chosen = next((take for take in before.takes if take.id == before.shot.chosen_take_id), None)
+    return part(chosen, goes_out(chosen, stand_ins(before.takes))) if chosen else None
 
 
 def _shot(
-    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None, *, here: bool
+    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: dict[str, Any] | None, *, here: bool
 ) -> dict[str, Any]:
     picture = _picture(view)
     return {
@@ -112,7 +113,7 @@ def _shot(
         "picture": outside(picture) if picture else None,
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,
-        "before": part(before) if before else None,
+        "before": before,
         "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in _ranked(view, here=here)],
     }
 

@@ -18,7 +18,7 @@ from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import ENDED, FinishVerb, Task
+from vidgen_core.domain.tasks import ENDED, Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step, StepName
@@ -36,10 +36,9 @@ class Slot(NamedTuple):
     take: Take | None
 
     @property
-    def is_enlarged(self) -> bool:
-        """Whether its file is another take's in more pixels."""
-        parent = self.task.params.parent if self.task is not None else None
-        return self.take is not None and parent is not None and parent.verb is not FinishVerb.EXTEND
+    def is_finished(self) -> bool:
+        """Whether it was made from another take: extended, enlarged."""
+        return self.take is not None and self.take.parent_id is not None
 
     @property
     def stands_in(self) -> bool:
@@ -245,7 +244,7 @@ SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
     Action("unchoose", _on_take(_unchoose), places=_BUTTON),
     Action("confirm", _on_task(_confirm), places=_BUTTON),
     Action("finish", _on_take(_finish), lambda slot: slot.take is not None),
-    Action("use_finished", _on_take(_use_finished), lambda slot: slot.is_enlarged and not slot.stands_in),
+    Action("use_finished", _on_take(_use_finished), lambda slot: slot.is_finished and not slot.stands_in),
     Action("use_source", _on_take(_use_source), lambda slot: slot.stands_in),
     Action(
         "ask_model",

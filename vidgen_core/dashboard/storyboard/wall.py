@@ -102,7 +102,7 @@ def _frame(t: Text, frame: Frame, length: str, stale: Stale | None) -> dict[str,
         "facts": length,
         "follows": shot.follows,
         "stale": t(f"chain.stale.{stale.code}", shot=stale.shot) if stale else "",
-        "part": part(take) if take else None,
+        "part": part(take, frame.file) if take else None,
     }
 
 

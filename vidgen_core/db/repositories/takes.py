@@ -44,6 +44,7 @@ from vidgen_core.domain.takes import (
     Take,
     TakeReview,
     Verdict,
+    stand_ins,
 )
 
 
@@ -223,9 +224,8 @@ class TakeRepository(Repository):
         return changed.rowcount
 
     def stand_ins(self, project_id: int) -> dict[int, Take]:
-        """What exports use in the place of takes, by the id of that take; what was put aside does not count."""
-        found = self._where(takes.c.project_id == project_id, takes.c.stands_in, takes.c.rejected.is_(None))
-        return {one.parent_id: one for one in found if one.parent_id is not None}
+        """What exports use in the place of takes, by the ids of those."""
+        return stand_ins(self._where(takes.c.project_id == project_id, takes.c.stands_in))
 
     def use(self, take: Take, stands_in: bool) -> None:
         """Let exports use a take in the place of its parent, instead of any other, or no longer."""

@@ -252,9 +252,9 @@ def _task_order(body: Mapping[str, Any], picture: str | None, entry: Mapping[str
     seconds = _seconds(asked)
     price = price_of(entry, given, seconds)
     draws = any("Image" in kind.split(" to ")[-1] for kind in entry.get("taskType", ()))
+    longer = entry.get("taskType") == ["Video Extend"]
     if parent is not None:
         # More of the same video, or the same in more pixels.
-        longer = entry.get("taskType") == ["Video Extend"]
         times = 1 if longer else 2
         width, height = parent.order.width * times, parent.order.height * times
         seconds = parent.order.seconds + (_seconds(given.get("extend_times", 7)) if longer else 0)
@@ -272,6 +272,8 @@ def _task_order(body: Mapping[str, Any], picture: str | None, entry: Mapping[str
         callback=str(body.get("callBackUrl") or ""),
         params=without_data(body),
         interface="jobs",
+        source=parent,
+        longer=longer,
     )
 
 
@@ -326,9 +328,10 @@ async def extend(request: Request) -> Response:
     def order_of(body: Mapping[str, Any], _picture: str | None) -> Order:
         parent = _parent(request, body)
         assert parent is not None
-        params = without_data(body)
-        seconds = parent.order.seconds + 7.0
-        return replace(parent.order, prompt=str(body["prompt"]), seconds=seconds, price=60.0, params=params)
+        prompt, seconds, params = str(body["prompt"]), parent.order.seconds + 7.0, without_data(body)
+        return replace(
+            parent.order, prompt=prompt, seconds=seconds, price=60.0, params=params, source=parent, longer=True
+        )
 
     return await _submit(request, _VEO, check, lambda body: str(body.get("prompt") or ""), order_of)
 
@@ -356,7 +359,16 @@ async def uhd_video(request: Request) -> Response:
         return kie_refusal("record status is not success", 422).answer()
     made = rehearsal_of(request).jobs.find(f"{parent.id}_4k")
     if made is None:
-        order = replace(parent.order, width=3840, height=2160, price=120.0, params={"taskId": parent.id})
+        width, height = 3 * parent.order.width, 3 * parent.order.height
+        order = replace(
+            parent.order,
+            width=width,
+            height=height,
+            price=120.0,
+            params={"taskId": parent.id},
+            source=parent,
+            longer=False,
+        )
         return await _submit(request, _UHD, lambda _: None, lambda _: order.prompt, lambda _, __: order)
     seen = poll_view(request, made, FILES, fresh_link=False)
     return ok({"taskId": parent.id, "resultUrls": [seen.url]}) if seen.url else _MAKING.answer()

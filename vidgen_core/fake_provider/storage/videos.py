@@ -25,7 +25,8 @@ from vidgen_core.fake_provider.jobs import Job
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.storage import faulty_clips
 from vidgen_core.fake_provider.storage.pictures import Pictures
-from vidgen_core.media import kenburns
+from vidgen_core.media import kenburns, video
+from vidgen_core.media.enlarge import EnlargeSpec, enlarge
 from vidgen_core.media.kenburns import RenderSpec
 
 #: Different clips for load, per format.
@@ -68,10 +69,18 @@ class _Finish(NamedTuple):
     seed: int = 0
     last: Path | None = None
     sound: bool = False
+    #: The video that is extended, or else enlarged.
+    source: Path | None = None
+    longer: bool = False
 
     def render(self, spec: RenderSpec, target: Path) -> None:
         """Render a clip and do it."""
-        kenburns.render(spec, target)
+        if self.source is None:
+            kenburns.render(spec, target)
+        elif self.longer:
+            _go_on(self.source, spec, target)
+        else:
+            enlarge(EnlargeSpec(video=self.source, factor=spec.width / video.probe(self.source).width), target)
         for fault in self.faults:
             good = target.with_suffix(".good.mp4")
             target.replace(good)
@@ -105,13 +114,20 @@ class Videos:
         """The finished file of a job."""
         if job.has("repeated-stream") and (repeated := self._first.get(self._pixels(job))) is not None:
             return repeated + _free_box(job.id)
-        path = await self._file(self._spec(job), self._finish_of(job))
+        path = await self._of(job)
         data = await asyncio.to_thread(path.read_bytes)
         if job.has("identical-file"):
             return data
         data = data if job.has("same-clip") else _of_job(data, job.id)
         self._first.setdefault(self._pixels(job), data)
         return data + _free_box(job.id)
+
+    async def _of(self, job: Job) -> Path:
+        """The video of a job; what it is made from comes first."""
+        finish, source = self._finish_of(job), job.order.source
+        if source is not None and self._options.videos != "shared":
+            finish = finish._replace(source=await self._of(source), longer=job.order.longer)
+        return await self._file(self._spec(job), finish)
 
     def _finish_of(self, job: Job) -> _Finish:
         if self._options.videos == "shared":
@@ -132,13 +148,14 @@ class Videos:
             return RenderSpec(
                 image=None, prompt=prompt, width=width, height=height, seconds=seconds, seed=job.seed % _SHARED_CLIPS
             )
-        picture = self._pictures.path(job.order.picture)
+        picture, source = self._pictures.path(job.order.picture), job.order.source
+        seconds = job.order.seconds - (source.order.seconds if source and job.order.longer else 0)
         return RenderSpec(
             image=self._turned(picture) if picture and job.has("upside-down") else picture,
             prompt=job.order.prompt,
             width=width,
             height=height,
-            seconds=min(job.order.seconds, self._options.video_seconds or job.order.seconds),
+            seconds=min(seconds, self._options.video_seconds or seconds),
             seed=job.seed,
         )
 
@@ -203,6 +220,17 @@ def _finish(path: Path, last: Path | None, *, sound: bool) -> None:
             out.mux(tone.encode(heard))
             out.mux(tone.encode())
     done.replace(path)
+
+
+def _go_on(source: Path, spec: RenderSpec, target: Path) -> None:
+    """Write a video that shows another one and then goes on from its last picture."""
+    last, more = target.with_suffix(".last.png"), target.with_suffix(".more.mp4")
+    shown, fps = faulty_clips.read_frames(source)
+    shown[-1].save(last)
+    kenburns.render(spec.model_copy(update={"image": last, "fps": fps}), more)
+    faulty_clips.write_clip([*shown, *faulty_clips.read_frames(more)[0]], target, fps)
+    for made in (last, more):
+        made.unlink()
 
 
 def _fitted(picture: Path, width: int, height: int) -> npt.NDArray[np.uint8]:

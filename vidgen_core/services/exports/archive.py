@@ -105,7 +105,7 @@ def _entry(clip: Clip, name: str) -> dict[str, Any]:
         "order": clip.order,
         "shot": clip.shot.number,
         "take": take.number,
-        "enlarged_take": clip.enlarged,
+        "finished_take": clip.finished,
         "file": name,
         "seconds": take.seconds,
         "trim_in": take.trim_in,

@@ -107,7 +107,7 @@ class Exports:
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
-            chosen, enlarged = tx.takes.chosen(project_id), tx.takes.stand_ins(project_id)
+            chosen, standing = tx.takes.chosen(project_id), tx.takes.stand_ins(project_id)
             made_from = {task.id: task.params for task in tx.tasks.many([take.task_id for take in chosen])}
             said = tx.reviews.of_takes([take.id for take in chosen])
         now = datetime.now().astimezone()
@@ -120,7 +120,7 @@ class Exports:
             stills=stills,
             made_from=made_from,
             said=said,
-            enlarged=enlarged,
+            standing=standing,
         )
 
     @requires(Role.VIEWER)

@@ -14,15 +14,13 @@ from pydantic import Field, field_validator
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import ReviewComment, Take, TakeReview
+from vidgen_core.domain.takes import ReviewComment, Take, TakeReview, goes_out
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.http.cleaning import clean_text
 
 #: Called with the part that is done, 0–1; it raises ``Cancelled`` when nobody wants the rest.
 Progress = Callable[[float], None]
-#: What of a take belongs to its file; in and out points, number and choice stay those of the take.
-_OF_FILE: Final = ("folder", "file", "width", "height", "bytes", "sha256", "content", "seconds")
 #: Shots named in a sentence; the others are counted.
 _NAMED: Final = 8
 
@@ -116,8 +114,8 @@ class Clip(Frozen):
     params: GenerationParams | None = None
     #: What reviewers said about moments of the take.
     comments: tuple[ReviewComment, ...] = ()
-    #: Number of the enlarged take whose file stands for the chosen one.
-    enlarged: int | None = None
+    #: Number of the extended or enlarged take whose file goes out for the chosen one.
+    finished: int | None = None
 
     @property
     def name(self) -> str:
@@ -213,14 +211,14 @@ def make_film(
     stills: bool = False,
     made_from: Mapping[int, GenerationParams] | None = None,
     said: Mapping[int, TakeReview] | None = None,
-    enlarged: Mapping[int, Take] | None = None,
+    standing: Mapping[int, Take] | None = None,
 ) -> Film:
     """Put takes to their shots, in the order of the shots.
 
     :param stills: let shots without a chosen take be seen by their picture
     :param made_from: what the takes were made from, by their tasks
     :param said: what reviewers said of them, by take
-    :param enlarged: what stands in for takes, by their ids
+    :param standing: what stands in for takes, by their ids
     """
     takes = {take.shot_id: take for take in chosen}
     clips: list[Clip] = []
@@ -229,9 +227,9 @@ def make_film(
         take = takes.get(shot.id)
         if take:
             params = (made_from or {}).get(take.task_id)
-            used = _in_place_of(take, enlarged or {})
-            shown = take if used is None else take.model_copy(update={name: getattr(used, name) for name in _OF_FILE})
-            source, number = media.path_of(media.address(shown)), used.number if used else None
+            used = goes_out(take, standing or {})
+            shown = take.with_file_of(used)
+            source = media.path_of(media.address(shown))
             comments = said[take.id].comments if said and take.id in said else ()
             clips.append(
                 Clip(
@@ -242,7 +240,7 @@ def make_film(
                     elsewhere=not source.is_file() and media.may_have(shown),
                     params=params,
                     comments=comments,
-                    enlarged=number,
+                    finished=None if used is take else used.number,
                 )
             )
         else:
@@ -252,16 +250,6 @@ def make_film(
                 Clip(order=len(clips) + 1, shot=shot, source=media.path_of_picture(shot.image) if shot.image else None)
             )
     return Film(project=project, at=at, clips=tuple(clips), missing=tuple(missing))
-
-
-def _in_place_of(take: Take, enlarged: Mapping[int, Take]) -> Take | None:
-    """The take whose file is used for a chosen one: what stands in for it, and for that in turn; None: its own."""
-    used: Take | None = None
-    seen = {take.id}
-    while (following := enlarged.get((used or take).id)) is not None and following.id not in seen:
-        used = following
-        seen.add(used.id)
-    return used
 
 
 def numbers_of(shots: Iterable[Shot]) -> str:

@@ -20,7 +20,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.shots import GenerationMode, Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, goes_out
 from vidgen_core.domain.tasks import (
     LIVE,
     DrawState,
@@ -232,15 +232,22 @@ class Finishing(Service):
             takes = [one for one in tx.takes.chosen(project_id) if shot_ids is None or one.shot_id in shot_ids]
             shots = {shot.id: shot for shot in tx.shots.many({one.shot_id for one in takes})}
             busy = _under_way(tx, shots.keys(), asked.verb)
-            there = tx.takes.stand_ins(project_id)
+            standing = tx.takes.stand_ins(project_id)
+            made = tx.tasks.with_deleted([one.task_id for one in standing.values()])
+        verbs = {task.id: task.params.parent.verb for task in made if task.params.parent}
+        longer = {id_: one for id_, one in standing.items() if verbs.get(one.task_id) is FinishVerb.EXTEND}
         found: list[_Chosen] = []
-        for take in takes:
+        for chosen in takes:
+            # What was extended is enlarged as it goes out.
+            extends = asked.verb is FinishVerb.EXTEND
+            take = chosen if extends else goes_out(chosen, longer)
+            there = goes_out(chosen, longer if extends else standing)
             seen = self._validated(take.id, asked)
             problem = seen.fatal if seen else None
             if take.id in busy:
                 problem = Problem(field="take", code="finish_under_way")
-            elif asked.verb is not FinishVerb.EXTEND and take.id in there:
-                problem = Problem(field="take", code="finish_there", params={"take": there[take.id].number})
+            elif there is not take:
+                problem = Problem(field="take", code="finish_there", params={"take": there.number})
             elif seen is None:
                 told = {"verb": asked.verb.value, "model": take.model}
                 problem = Problem(field="take", code="finish_not_offered", params=told)

@@ -166,7 +166,7 @@ def _views(tx: Tx, project_id: int) -> tuple[ChainView, ...]:
 
 def _linked(every: Chain, shot: Shot) -> LinkedShot:
     take = every.chosen(shot)
-    return LinkedShot(shot=shot, stale=every.stale.get(shot.id), frame=take and take.frame, take=take)
+    return LinkedShot(shot=shot, stale=every.stale.get(shot.id), frame=take and every.end(take).frame, take=take)
 
 
 def _chain(tx: Tx, shot: Shot) -> list[Shot]:

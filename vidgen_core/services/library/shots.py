@@ -23,7 +23,7 @@ from vidgen_core.domain.shots import (
     ShotReference,
     clean_chain_name,
 )
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, goes_out
 from vidgen_core.domain.tasks import Draw, Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
@@ -75,8 +75,9 @@ class Frame(NamedTuple):
     """A shot as a storyboard shows it."""
 
     shot: Shot
-    #: The chosen take, where there is one.
+    #: The chosen take, where there is one, and the one whose file goes out for it.
     take: Take | None
+    file: Take | None
     #: How long it is, or will be.
     seconds: float
 
@@ -177,11 +178,13 @@ class Shots:
         with self._ctx.store.read() as tx:
             found = tx.shots.page(project_id, EVERY, limit, offset)
             chosen = {take.id: take for take in tx.takes.chosen(project_id)}
+            standing = tx.takes.stand_ins(project_id)
 
         def frame(shot: Shot) -> Frame:
             take, planned = chosen.get(shot.chosen_take_id or 0), plan(shot, GenerateOptions(), settings)
-            length = take.shown_seconds if take else planned.params.duration
-            return Frame(shot, take, length or usual(planned.provider, planned.model))
+            file = take and goes_out(take, standing)
+            length = take.with_file_of(file).shown_seconds if take and file else planned.params.duration
+            return Frame(shot, take, file, length or usual(planned.provider, planned.model))
 
         return Page(items=[frame(shot) for shot in found.items], total=found.total)
 

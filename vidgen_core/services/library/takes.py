@@ -10,7 +10,6 @@ from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Opinion, Take, Verdict
-from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 
@@ -156,15 +155,14 @@ class Takes(Service):
 
     @requires(Role.MAKER)
     def use_finished(self, take_id: int, used: bool = True) -> Take:
-        """Let exports use an enlarged take in the place of the take it was made from, or that one again.
+        """Let exports use a finished take in the place of the take it was made from, or that one again.
 
-        :raises InputError: ``take_not_enlarged``
+        :raises InputError: ``take_not_finished``
         """
         with self._ctx.store.write() as tx:
             take = tx.takes.get(take_id)
-            parent = tx.tasks.get(take.task_id).params.parent
-            if take.parent_id is None or parent is None or parent.verb is FinishVerb.EXTEND:
-                raise InputError("take_not_enlarged")
+            if take.parent_id is None:
+                raise InputError("take_not_finished")
             tx.takes.use(take, used)
             return tx.takes.get(take_id)
 

@@ -147,7 +147,8 @@ def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:
     return ClipRequest(
         ratio=params.aspect_ratio,
         size=can.real_sizes.get(params.size, params.size),
-        seconds=params.duration,
+        # Of what was extended or enlarged it is not the length of the whole.
+        seconds=None if params.parent else params.duration,
         sound=params.sound,
         still=Move.STILL in choose_moves(params.prompt),
         first_frame=picture(params.image) if params.image else None,

@@ -147,8 +147,10 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     ctx.fetch(order)
     asked, limits = _request_of(active, ctx, order), ctx.settings().checks.limits
     found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD}, facts)
-    enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
-    against = source_match.differs(ctx.media.path_of(parent.video), path) if parent is not None and enlarged else None
+    against: str | None = None
+    if parent is not None:
+        longer = parent.verb is FinishVerb.EXTEND
+        against = source_match.differs(ctx.media.path_of(parent.video), path, longer=longer)
     folder, file = ctx.media.add_video(path, ctx.media.landing_folder(ctx.settings()), digest)
     raised = tuple(one.code for one in found if one.severity is not Severity.PASS)
     new = NewTake(
@@ -172,7 +174,7 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
         # Of an extended or enlarged take nothing was asked that could be compared but its source.
         warnings=((against,) if against else ()) if parent else raised,
         parent_id=parent.take if parent else None,
-        stands_in=enlarged and against is None,
+        stands_in=parent is not None and against is None,
     )
     return new, _shown(active, ctx, shows_frames=checks.shows_frames(asked, found))
 

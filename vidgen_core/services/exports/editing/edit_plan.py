@@ -12,7 +12,7 @@ from typing import Any, Final
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, goes_out, stand_ins
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.services.exports.editing.edited_timeline import Use, path_of
 from vidgen_core.services.exports.facts import Facts, read_facts, usual_rate
@@ -99,12 +99,15 @@ class _Index:
 
     def __init__(self, shots: Sequence[Shot], takes: Mapping[int, Sequence[Take]]) -> None:
         self.shots = {shot.id: shot for shot in shots}
-        self.takes = {take.id: take for each in takes.values() for take in each}
+        standing = stand_ins(take for each in takes.values() for take in each)
+        #: As the timeline had them: with the files that went out.
+        self.takes = {take.id: take.with_file_of(goes_out(take, standing)) for each in takes.values() for take in each}
         self._paths: dict[str, list[Take]] = defaultdict(list)
         self._names: dict[str, list[Take]] = defaultdict(list)
         for shot in shots:
             for take in takes.get(shot.id, ()):
-                self._paths[_folded(PurePath(take.place).as_posix())].append(take)
+                for place in dict.fromkeys((take.place, self.takes[take.id].place)):
+                    self._paths[_folded(PurePath(place).as_posix())].append(take)
                 named = f"{shot.number}-v{take.number}"
                 for name in {PurePosixPath(take.file).stem, named, safe_name(named)}:
                     self._names[_folded(name)].append(take)
@@ -170,7 +173,8 @@ def make_plan(
         if shot.id in first:
             notes.append(_note("twice", use, shot=shot.number))
             continue
-        take = next((each for each in found if each.id == shot.chosen_take_id), found[0]) if found else None
+        one = next((each for each in found if each.id == shot.chosen_take_id), found[0]) if found else None
+        take = index.takes[one.id] if one else None
         first[shot.id] = (use, take)
         notes += _doubts(use, take, shot)
     if not first:

@@ -277,7 +277,7 @@ def _shot_ids(app: Vidgen, project_id: int, numbers: Iterable[str] | None) -> li
 
 @router.post("/takes/{take_id}/use", tags=["shots"], responses=errors(404, 409))
 def use_finished(app: App, take_id: PathId, body: UseRequest) -> ShotResponse:
-    """Let exports use an enlarged take in the place of the take it was made from, or that one again."""
+    """Let exports use an extended or enlarged take in the place of the take it was made from, or that one again."""
     return _answer(app, app.takes.use_finished(take_id, body.used).shot_id)
 
 

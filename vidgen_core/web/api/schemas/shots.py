@@ -291,7 +291,7 @@ class FinishSheetResponse(ResponseModel):
 
 
 class UseRequest(RequestModel):
-    """Whether exports use an enlarged take in the place of its source."""
+    """Whether exports use an extended or enlarged take in the place of its source."""
 
     used: Yes = True
 

@@ -1,6 +1,7 @@
 """What it cost and what it brought in a period, and the ledger behind it: every paid request beside the provider's number."""
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -10,20 +11,24 @@ from vidgen_core.dashboard.session import current_visit, show_told
 show_told()
 visit = current_visit()
 t = visit.t
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.title(t("figures.title"), anchor=False, width="stretch")
-    tools = st.container(width="content", horizontal=True)
-view = st.segmented_control(
-    t("figures.view"),
-    ["figures", "audit"],
-    default="figures",
-    required=True,
-    format_func=lambda name: t(f"figures.view.{name}"),
-    label_visibility="collapsed",
-    key="figures_view",
-    persist_state="session",
-)
-wanted = overview.show_filters(visit)
+row: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center", "gap": "small", "wrap": False}
+with st.container(**row, key="figures_tools"):
+    with st.container(**row, key="figures_find", width="content"):
+        view = st.segmented_control(
+            t("figures.view"),
+            ["figures", "audit"],
+            default="figures",
+            required=True,
+            format_func=lambda name: t(f"figures.view.{name}"),
+            label_visibility="collapsed",
+            key="figures_view",
+            persist_state="session",
+            wrap=False,
+        )
+        overview.show_scope(t)
+    tools = st.container(**row, key="figures_more_tools", width="content")
+    with tools:
+        wanted = overview.show_filters(visit)
 if view == "audit":
     with tools:
         audit.show_downloads(visit, wanted)

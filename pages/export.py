@@ -22,7 +22,6 @@ def empty(visit: Visit) -> None:
 
 
 visit = current_visit()
-st.title(visit.t("export.title"), anchor=False)
 film = visit.app.exports.film(visit.project.id)
 if film.takes:
     show_summary(visit, film)

@@ -1,11 +1,8 @@
 """From a script to a storyboard that is reviewed before it is stored."""
 
-import streamlit as st
-
 from vidgen_core.dashboard.script import scripts as script_work
 from vidgen_core.dashboard.session import current_visit, page_file
 
 visit = current_visit()
-st.markdown(f"### {visit.t('script.title')}")
 script_work.form(visit)
 script_work.scripts(visit, page_file("shots"))

@@ -69,7 +69,6 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
 
 show_told()
 visit = current_visit()
-st.title(visit.t("settings.title"), anchor=False)
 for (_, section), tab in zip(
     _SECTIONS.items(), st.tabs([visit.t(f"settings.tab.{name}") for name in _SECTIONS], key="settings_tab"), strict=True
 ):

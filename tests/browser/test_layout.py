@@ -9,6 +9,7 @@ from browser_studio import Studio, Visitors, card, go, until
 from playwright.sync_api import Locator, Page, expect
 
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 #: Begins to add up what the browser says of layout shifts that no input has caused.
 WATCH_SHIFTS = """() => {
@@ -70,6 +71,34 @@ def test_content_begins_high_on_the_page(studio: Studio, visitor: Visitors, widt
     buttons = page.locator(".st-key-header_line").get_by_role("button").all()
     assert buttons
     assert all(button.evaluate(IS_ON_TOP) for button in buttons)
+
+
+#: What each of the other pages is opened for, below its tools.
+FIRST_CONTENT = {
+    "log": ".st-key-log_list",
+    "export": ".st-key-export_nothing",
+    "analytics": "[data-testid=stMetric]",
+    "settings": ".st-key-settings_provider [role=tab]",
+    "script": "[data-testid=stTextArea]",
+    "storyboard": ".st-key-storyboard",
+}
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize(("width", "high", "begins"), [(1440, 900, 170), (390, 844, 230)])
+def test_every_page_begins_with_its_content(
+    studio: Studio, visitor: Visitors, width: int, high: int, begins: int, locale: str
+) -> None:
+    project = studio.project("begins", 1)
+    studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id), GenerateOptions(takes=1))
+    page = visitor(width=width, height=high, locale=locale)
+    until(page, lambda: studio.vidgen.tasks.counts(project.id)[TaskStatus.COMPLETED] == 1, "a take")
+    for name, content in FIRST_CONTENT.items():
+        go(page, studio.at(project, name))
+        expect(page.locator(content).first).to_be_visible()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        assert top(page.locator(content).first) <= begins, name
+        assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width, name
 
 
 @pytest.mark.parametrize(("width", "high"), [(1440, 900), (390, 844)])

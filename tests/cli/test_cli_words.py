@@ -117,6 +117,28 @@ def test_wrong_use_is_one_sentence_and_status_two(vidgen: Vidgen, command: str) 
     assert len(said.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tasks --json", "shots", "way", "chains", "characters", "budget", "review links", "review votes", "logs",
+        "generate --all --yes", "pictures --missing --yes", "retry --failed --yes", "pick --first", "pick --best",
+        "prompts --empty --yes", "judge --model --yes", "export --to X.csv", "export --to X.zip", "conform --undo",
+        "go --stop", "rename-project ep02", "copy-project ep02", "archive-project", "delete-project --yes",
+        "review share",
+    ],
+)  # fmt: skip
+def test_nothing_is_created_by_looking_for_something(vidgen: Vidgen, tmp_path: Path, command: str) -> None:
+    said = vidgen(*command.replace("X", str(tmp_path / "out")).split())
+
+    assert "went wrong" not in said.err
+    assert vidgen("projects", "--json").json == []
+
+
+def test_what_is_kept_with_the_default_project_creates_it(vidgen: Vidgen) -> None:
+    assert vidgen("budget", "--limit", "4").status == 0
+    assert [project["name"] for project in vidgen("projects", "--json").json] == ["default"]
+
+
 def test_a_taken_port_is_said_before_anything_starts(vidgen: Vidgen) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

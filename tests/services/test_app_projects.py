@@ -36,6 +36,48 @@ def test_the_sample_speaks_the_readers_language(app: Vidgen, monkeypatch: pytest
     assert "镜头" in app.shots.page(project.id).items[0].shot.prompt
 
 
+def sample_in(app: Vidgen) -> tuple[str, list[str]]:
+    (project,) = app.projects.all()
+    return project.name, [view.shot.prompt for view in app.shots.page(project.id).items]
+
+
+def test_the_first_visitors_language_decides_what_the_sample_says(app: Vidgen) -> None:
+    project = app.projects.ensure_sample()
+    assert project is not None
+    drawn = [view.shot.image for view in app.shots.page(project.id).items]
+
+    assert app.projects.welcome("zh")
+
+    name, prompts = sample_in(app)
+    assert name == "示例短剧"
+    assert prompts[0] == "夕阳下的群山，镜头缓缓推进"
+    items = app.shots.page(project.id).items
+    assert [view.shot.image for view in items] == drawn
+    assert [view.shot.number for view in items] == ["1.0", "1.1", "2.0", "2.1", "3.0", "3.1"]
+    assert len(app.prompts.versions(items[0].shot.id)) == 1, "no version of words that nobody wrote"
+    assert not app.projects.welcome("en"), "only the first one is asked"
+    assert sample_in(app) == (name, prompts)
+
+
+@pytest.mark.parametrize("touch", ["prompt", "name", "task", "another"])
+def test_a_sample_that_somebody_has_begun_with_keeps_its_words(app: Vidgen, touch: str) -> None:
+    project = app.projects.ensure_sample()
+    assert project is not None
+    [first, *_] = app.shots.ids(project.id)
+    if touch == "prompt":
+        app.shots.edit(first, prompt="Fog")
+    elif touch == "name":
+        app.projects.rename(project.id, "mine")
+    elif touch == "task":
+        app.tasks.generate(project.id, [first])
+    else:
+        app.projects.ensure("mine")
+    before = [view.shot.prompt for view in app.shots.page(project.id).items]
+
+    assert not app.projects.welcome("zh")
+    assert [view.shot.prompt for view in app.shots.page(project.id).items] == before
+
+
 def test_a_home_with_a_project_gets_no_sample(app: Vidgen) -> None:
     app.projects.ensure("mine")
 

@@ -49,6 +49,7 @@ def go(
     if stop:
         session.app.progress.halt(session.where.id)
     else:
+        session.create_default()
         sheet = session.app.progress.sheet(session.where.id, until)
         if not yes and sheet.asks and sheet.key_missing is None:
             show_preflight(session, sheet)

@@ -54,6 +54,7 @@ def export(
         "pictures": pictures,
         "drafts_folder": drafts_folder,
     }
+    session.require_project()
     chosen = _options(options | ({"pattern": pattern} if pattern else {}))
     if format and format.lower() == "all":
         _export_all(session, to.absolute(), chosen)

@@ -36,14 +36,14 @@ def projects(session: Session) -> None:
 
 @command(commands, "rename-project")
 def rename_project(session: Session, name: _NameArgument) -> None:
-    renamed = session.app.projects.rename(session.where.id, name)
+    renamed = session.app.projects.rename(session.require_project().id, name)
     session.answer(renamed.model_dump(mode="json"))
     session.say("cli.project_renamed", name=renamed.name)
 
 
 @command(commands, "copy-project")
 def copy_project(session: Session, name: _NameArgument) -> None:
-    copy = session.app.projects.copy(session.where.id, name)
+    copy = session.app.projects.copy(session.require_project().id, name)
     session.answer(copy.model_dump(mode="json"))
     session.say("cli.project_copied", name=copy.name)
 
@@ -52,7 +52,7 @@ def copy_project(session: Session, name: _NameArgument) -> None:
 def archive_project(
     session: Session, restore: Annotated[bool, typer.Option("--restore", help="cli.option.unarchive")] = False
 ) -> None:
-    project = session.app.projects.archive(session.where.id, not restore)
+    project = session.app.projects.archive(session.require_project().id, not restore)
     session.answer(project.model_dump(mode="json"))
     session.say("cli.project_archived" if project.archived else "cli.project_unarchived", name=project.name)
 
@@ -63,15 +63,16 @@ def delete_project(
     files: Annotated[bool, typer.Option("--files", help="cli.option.delete_files")] = False,
     yes: YesOption = False,
 ) -> None:
-    gone = session.app.projects.deletion(session.where.id)
+    project = session.require_project()
+    gone = session.app.projects.deletion(project.id)
     size = session.text.bytes(gone.bytes)
     if not yes:
         question = "cli.ask_delete_project_files" if files else "cli.ask_delete_project"
         shots, takes = session.text.n("common.shots", gone.shots), session.text.n("common.takes", gone.takes)
-        session.confirm(question, name=session.where.name, shots=shots, takes=takes, size=size)
-    session.app.projects.delete(session.where.id, files=files)
-    session.answer({"deleted": session.where.name, "bytes": gone.bytes if files else 0})
-    session.say("cli.project_deleted", name=session.where.name)
+        session.confirm(question, name=project.name, shots=shots, takes=takes, size=size)
+    session.app.projects.delete(project.id, files=files)
+    session.answer({"deleted": project.name, "bytes": gone.bytes if files else 0})
+    session.say("cli.project_deleted", name=project.name)
 
 
 @command(_review, "share", "cli.help.review_share")
@@ -84,7 +85,7 @@ def share(
 ) -> None:
     from vidgen_core.services.schemas.reviews import ReviewLinkResponse
 
-    link = session.app.reviews.share(session.where.id, days, password, name)
+    link = session.app.reviews.share(session.require_project().id, days, password, name)
     url = _url(session, link, address)
     session.answer(ReviewLinkResponse.of(link, url))
     if session.as_json:

@@ -13,6 +13,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from inspect import Parameter
 from types import FrameType
@@ -36,6 +37,7 @@ EveryProjectOption = Annotated[str | None, typer.Option("--project", help="cli.o
 JsonOption = Annotated[bool, typer.Option("--json", help="cli.option.json")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes")]
 DEFAULT = "default"
+_NOT_CREATED = 0
 #: Seconds until a database that cannot be opened now is tried again.
 AGAIN = 2.0
 _Run = TypeVar("_Run", bound=Callable[..., None])
@@ -198,18 +200,32 @@ class Session:
 
     @cached_property
     def where(self) -> Project:
-        """The project of ``--project``; only the default one is created.
+        """The project of ``--project``; the default one is empty, under an id that no project has, until it is created.
+
+        :raises InputError: ``project_unknown`` (name, known)
+        """
+        if self.project_name in (None, DEFAULT) and self.app.projects.find(DEFAULT) is None:
+            from vidgen_core.domain.shots import Project
+
+            return Project(id=_NOT_CREATED, name=DEFAULT, created_at=datetime.now(UTC))
+        return self.require_project()
+
+    def require_project(self) -> Project:
+        """The project of ``--project``, which must be there, the default one too.
 
         :raises InputError: ``project_unknown`` (name, known)
         """
         name = self.project_name or DEFAULT
         found = self.app.projects.find(name)
-        if found is None and name == DEFAULT:
-            return self.app.projects.ensure(DEFAULT)
         if found is None:
             known = ", ".join(project.name for project in self.app.projects.all()) or "–"
             raise InputError("project_unknown", name=name, known=known)
         return found
+
+    def create_default(self) -> None:
+        """Create the default project where it is meant and missing, for what is about to be kept with it."""
+        if self.where.id == _NOT_CREATED:
+            self.ensure_project()
 
     @property
     def project_id(self) -> int | None:

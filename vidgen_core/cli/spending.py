@@ -95,6 +95,7 @@ def budget(
     go_on: Annotated[bool, typer.Option("--go-on", help="cli.option.go_on")] = False,
 ) -> None:
     if limit is not None:
+        session.create_default()
         session.app.budget.limit_project(session.where.id, amount_of(limit))
     found = session.app.budget.go_on(session.where.id) if go_on else session.app.budget.standing(session.where.id)
     _show(session, found)

@@ -5,7 +5,7 @@ A page begins with ``visit = current_visit()``: the façade, the project and the
     from vidgen_core.dashboard.session import current_visit
 
     visit = current_visit()
-    st.title(visit.t("settings.title"))
+    st.markdown(visit.t("shots.welcome"))
 
 A fragment is rerun when something has changed once its key is given to ``live_updates.watch`` (any change of the project) or
 ``live_updates.watch(…, shots=…)`` (a change of these shots).

@@ -19,6 +19,10 @@ from vidgen_core.services.reports.values import Report
 
 #: Days back from today; ``all``: from the beginning, ``own``: as picked.
 _PERIODS: Final = {"7": 7, "30": 30, "90": 90, "all": None, "own": None}
+_SCOPE: Final = "figures_scope"
+#: Pixels.
+_SELECT: Final = 170
+_DAYS: Final = 220
 _CHARTS: Final[tuple[Callable[[Text, Report], None], ...]] = (
     charts.spend_by_day,
     charts.brought_by_day,
@@ -39,40 +43,50 @@ class FigureScope(NamedTuple):
     provider: ProviderId | None
 
 
+def show_scope(t: Text) -> None:
+    st.segmented_control(
+        t("figures.scope"),
+        ["project", "all"],
+        default="project",
+        required=True,
+        format_func=lambda name: t("figures.this_project" if name == "project" else "figures.all_projects"),
+        key=_SCOPE,
+        label_visibility="collapsed",
+        persist_state="session",
+        wrap=False,
+    )
+
+
 def show_filters(visit: Visit) -> FigureScope:
-    """Project, period and provider."""
+    """Period and provider; return what they and the scope ask for."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
-        scope = st.segmented_control(
-            t("figures.scope"),
-            ["project", "all"],
-            default="project",
-            required=True,
-            format_func=lambda name: t("figures.this_project" if name == "project" else "figures.all_projects"),
-            key="figures_scope",
-            persist_state="session",
-        )
-        period = st.selectbox(
-            t("figures.period"),
-            list(_PERIODS),
-            index=1,
-            format_func=lambda name: t(f"figures.period.{name}"),
-            key="figures_period",
-            width=200,
-            persist_state="session",
-        )
-        since, until = _own_period(t) if period == "own" else (_days_back(period), None)
-        provider = st.selectbox(
-            t("figures.provider"),
-            list(visit.app.modes),
-            index=None,
-            format_func=lambda mode: f"{mode.spec.icon} {mode_label(t, mode)}",
-            placeholder=t("figures.provider_all"),
-            key="figures_provider",
-            width=200,
-            persist_state="session",
-        )
-    return FigureScope(visit.project.id if scope == "project" else None, since, until, provider)
+    period = st.selectbox(
+        t("figures.period"),
+        list(_PERIODS),
+        index=1,
+        format_func=lambda name: t(f"figures.period.{name}"),
+        key="figures_period",
+        label_visibility="collapsed",
+        width=_SELECT,
+        persist_state="session",
+    )
+    since, until = _own_period(t) if period == "own" else (_days_back(period), None)
+    provider = st.selectbox(
+        t("figures.provider"),
+        list(visit.app.modes),
+        index=None,
+        format_func=lambda mode: f"{mode.spec.icon} {mode_label(t, mode)}",
+        placeholder=t("figures.provider_all"),
+        key="figures_provider",
+        label_visibility="collapsed",
+        width=_SELECT,
+        persist_state="session",
+    )
+    return FigureScope(visit.project.id if _of_project() else None, since, until, provider)
+
+
+def _of_project() -> bool:
+    return bool(st.session_state.get(_SCOPE) == "project")
 
 
 def _today() -> date:
@@ -88,7 +102,11 @@ def _days_back(period: str) -> date | None:
 def _own_period(t: Text) -> tuple[date | None, date | None]:
     """Two days; until the second is picked, the first one alone."""
     picked = st.date_input(
-        t("figures.period.from_to"), (_today() - timedelta(days=6), _today()), key="figures_days", width=240
+        t("figures.period.from_to"),
+        (_today() - timedelta(days=6), _today()),
+        key="figures_days",
+        label_visibility="collapsed",
+        width=_DAYS,
     )
     days = sorted(picked) if isinstance(picked, tuple) else [picked]
     return (days[0], days[-1]) if days else (None, None)
@@ -129,7 +147,7 @@ def show_charts(visit: Visit, figures: Report) -> None:
             with st.container(border=True):
                 draw(visit.t, figures)
     accuracy.drawing(visit.t, figures.drawing)
-    accuracy.show(visit, visit.project.id if st.session_state.get("figures_scope") == "project" else None)
+    accuracy.show(visit, visit.project.id if _of_project() else None)
     for draw in _WIDE:
         with st.container(border=True):
             draw(visit.t, figures)

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import LANGUAGE, current_visit, remember, show_told
+from vidgen_core.dashboard.session import LANGUAGE, current_visit, remember, remembered, session_value, show_told
 from vidgen_core.dashboard.shell import autopilot_switch, live_updates, project_menu, sign_in
 from vidgen_core.dashboard.shell.project_menu import PROJECT
 from vidgen_core.domain.shots import Project
@@ -30,6 +30,9 @@ _WORKED_AT: Final = {
 }
 #: Shots without a reference image stand on the page of all shots, under this entry of its own.
 _PICTURES: Final = "pictures"
+#: The project that is open where the address names none, for the whole session; and the one that was open last.
+_FIRST: Final = "_project_first"
+_LAST: Final = "_project_last"
 
 
 def show(pages: Mapping[str, st.Page]) -> None:
@@ -98,22 +101,32 @@ def _label(title: str, count: str, coming: bool) -> str:
 
 
 def choose_project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
-    """The project that is named in the address or was chosen here; the newest one else."""
+    """The project that is named in the address or was chosen here; else the one that this browser was in last."""
     if not projects:
         if not sign_in.may(Role.MAKER):
             st.info(t("share.nothing_yet"))
             st.stop()
         projects = [app.projects.ensure(t("shell.first_project"))]
+    elif _FIRST not in st.session_state and PROJECT not in st.query_params:
+        projects = app.projects.all() if app.projects.welcome(t.lang) else projects
     projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
     open_now = st.session_state.get(PROJECT)
-    names = [project.name for project in projects if not project.archived or project.name == open_now]
-    names = names or [projects[0].name]
+    offered = [one for one in projects if not one.archived or one.name == open_now] or projects[:1]
+    names = [one.name for one in offered]
     if open_now not in names:
         # It was renamed or deleted, here or elsewhere.
         st.session_state.pop(PROJECT, None)
+    first = st.session_state.get(_FIRST)
+    if first not in names:
+        worked_in = next((one.name for one in offered if app.shots.counts(one.id)["all"]), names[0])
+        first = st.session_state[_FIRST] = remembered(PROJECT, [worked_in, *names])
+    names.sort(key=lambda name: name != first)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="project_row"):
         name = st.selectbox(t("shell.project"), names, key=PROJECT, bind="query-params")
         project = next((project for project in projects if project.name == name), projects[0])
+        if project.name != session_value(_LAST, first):
+            st.session_state[_LAST] = project.name
+            remember(PROJECT)
         if sign_in.may(Role.MAKER):
             project_menu.show(app, t, project, [one for one in projects if one.archived])
     return project

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.tasks import log_view
@@ -28,19 +29,18 @@ _FORMATS: Final[dict[Literal["txt", "csv", "json"], str]] = {
 
 @st.fragment(key=LIVE, run_every=_SLOWLY)
 def lines() -> None:
-    """The filtered lines, refreshed as they come in."""
+    """Filter and tools in one row, and the lines below, refreshed as they come in."""
     show_told()
     visit = current_visit()
-    wanted = log_view.show_filter(visit)
-    if wanted is None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="log_tools"):
+        wanted = log_view.show_filter(visit)
+        window = None if wanted is None else log_view.window(visit, wanted)
+        newest_last = _tools(visit, window)
+    if wanted is None or window is None:
         st.info(visit.t("log.page.no_task"), icon=":material/search_off:")
-        return
-    window = log_view.window(visit, wanted)
-    newest_last = _order(visit, window)
-    if not window.lines:
+    elif not window.lines:
         _empty(visit, wanted)
-        return
-    if newest_last:
+    elif newest_last:
         # A box of its own, for only a box can keep its end in view; the buttons in it make it known to the keyboard.
         with st.container(height=_HEIGHT, border=True, key="log_box", autoscroll=window.at_tail):
             _page_buttons(visit, window)
@@ -51,10 +51,13 @@ def lines() -> None:
         _page_buttons(visit, window)
 
 
-def _order(visit: Visit, window: log_view.LogWindow) -> bool:
-    """The switches over the lines; return whether the newest line comes last."""
+def _tools(visit: Visit, window: log_view.LogWindow | None) -> bool:
+    """Levels, the order of the lines, and what is done with all of them; return whether the newest line comes last."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", wrap=False, width="content", key="log_more_tools"
+    ):
+        log_view.show_levels(t)
         newest_last = st.segmented_control(
             t("log.page.order"),
             ["first", "last"],
@@ -64,11 +67,13 @@ def _order(visit: Visit, window: log_view.LogWindow) -> bool:
             key="log_order",
             label_visibility="collapsed",
             persist_state="session",
+            wrap=False,
         )
-        st.session_state["log_follow"] = window.at_tail
-        st.toggle(
-            t("log.page.follow"), key="log_follow", help=t("log.page.follow_help"), on_change=_follow, args=(window,)
-        )
+        if window is not None:
+            st.session_state["log_follow"] = window.at_tail
+            help_ = t("log.page.follow_help")
+            st.toggle(t("log.page.follow"), key="log_follow", help=help_, on_change=_follow, args=(window,))
+        _menu(visit)
     return newest_last == "last"
 
 
@@ -107,22 +112,24 @@ def _empty(visit: Visit, wanted: LogFilter) -> None:
 # --- taking along and clearing
 
 
-def tools(visit: Visit) -> None:
+def _menu(visit: Visit) -> None:
     """Export for everybody, clearing for owners."""
     t = visit.t
-    with st.popover(t("common.export"), icon=":material/download:", key="log_export"):
+    with dialogs.menu(icon("more", t("shots.tools")), "log_more"):
         for kind, mime in _FORMATS.items():
             st.download_button(
                 t(f"log.page.export_{kind}"),
                 data=partial(log_view.export, visit, kind, LogFilter()),
                 file_name=f"{visit.project.name}-log.{kind}",
                 mime=mime,
+                icon=":material/download:",
                 key=f"log_export_{kind}",
                 on_click="ignore",
                 width="stretch",
             )
-    if sign_in.may(Role.OWNER):
-        st.button(t("common.clear"), icon=":material/delete_sweep:", key="log_clear", on_click=_ask_clear)
+        if sign_in.may(Role.OWNER):
+            looks: dict[str, Any] = {"icon": ":material/delete_sweep:", "width": "stretch"}
+            st.button(t("log.page.clear_act"), key="log_clear", on_click=_ask_clear, **looks)
 
 
 @handle_errors

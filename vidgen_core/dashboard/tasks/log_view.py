@@ -22,6 +22,8 @@ WINDOW: Final = 100
 #: Where each window began on the way back in time; empty: at the tail.
 _TRAIL: Final = "_log_trail"
 _ANSWER: Final = "_log_answer"
+#: Key of the levels that are shown; none: all.
+_LEVELS: Final = "log_levels"
 #: Seconds up to which an answer is quick; a slower one may take this share of the time.
 _QUICK: Final = 0.1
 _SHARE: Final = 10
@@ -63,26 +65,31 @@ def task_name(line: LogLine) -> str:
 
 
 def show_filter(visit: Visit) -> LogFilter | None:
-    """Draw the filter; None when a task was asked for that is not there."""
+    """Draw text and task of the filter; None when a task was asked for that is not there."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="log_find"):
         text = _typed(t, "q", ":material/search:", "stretch")
         task = _typed(t, "task", ":material/checklist:", 150)
-        levels = st.pills(
-            t("log.page.level"),
-            list(LogLevel),
-            selection_mode="multi",
-            format_func=lambda level: f"{LEVELS[level][0]} {t.level(level)}",
-            key="log_levels",
-            label_visibility="collapsed",
-            on_change=to_tail,
-            persist_state="session",
-        )
+    levels = st.session_state.get(_LEVELS)
     task_id = _task(visit, task) if task else None
     if task and task_id is None:
         return None
     codes = codes_saying(t, text) if text else frozenset()
     return LogFilter(levels=frozenset(levels or ()), task_id=task_id, text=text, codes=codes)
+
+
+def show_levels(t: Text) -> None:
+    st.pills(
+        t("log.page.level"),
+        list(LogLevel),
+        selection_mode="multi",
+        format_func=lambda level: f"{LEVELS[level][0]} {t.level(level)}",
+        key=_LEVELS,
+        label_visibility="collapsed",
+        on_change=to_tail,
+        persist_state="session",
+        wrap=False,
+    )
 
 
 def _typed(t: Text, name: str, icon: str, width: int | Literal["stretch"]) -> str:

@@ -50,6 +50,8 @@ SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
     ),
 }
 LONGEST_NAME: Final = 120
+#: Setting of a sample that nobody has seen yet: the language of its words.
+_UNSEEN: Final = "sample_unseen"
 #: What a copy of a shot has of it.
 _COPIED: Final = (
     *("number", "prompt", "image", "image_url", "last_frame", "last_frame_url", "references"),
@@ -206,7 +208,37 @@ class Projects:
         """The sample project, made only in a home that has no project yet; None where there is one already."""
         if self.all():
             return None
-        return self.make_sample(SAMPLE[self._language()][0])
+        sample = self.make_sample(SAMPLE[self._language()][0])
+        with self._ctx.store.write() as tx:
+            tx.projects.set_setting(sample.id, _UNSEEN, self._language())
+        return sample
+
+    @requires(Role.VIEWER)
+    def welcome(self, language: str) -> bool:
+        """Put the sample project of a fresh home into the language of its first visitor, unless something was done with it.
+
+        :returns: whether it was changed
+        """
+        with self._ctx.store.read() as tx:
+            projects = tx.projects.all()
+            if len(projects) != 1 or _UNSEEN not in tx.projects.settings(projects[0].id):
+                return False
+        (sample,) = projects
+        with self._ctx.store.write() as tx:
+            drawn_in = tx.projects.settings(sample.id).get(_UNSEEN)
+            tx.projects.set_setting(sample.id, _UNSEEN, None)
+            shots = tx.shots.many(tx.shots.ids(sample.id, ShotFilter()))
+            untouched = (sample.name, tuple((shot.number, shot.prompt) for shot in shots)) == SAMPLE.get(drawn_in or "")
+            if language == drawn_in or not untouched or any(tx.tasks.counts(sample.id).values()):
+                return False
+            name, words = SAMPLE[language]
+            tx.projects.rename(sample.id, name)
+            # Not edited: each would keep its first words as a version that nobody wrote.
+            tx.shots.delete([shot.id for shot in shots])
+            named = zip(shots, words, strict=True)
+            new = [NewShot(number, prompt, image=shot.image, params=shot.params) for shot, (number, prompt) in named]
+            tx.shots.add(sample.id, new)
+        return True
 
     @requires(Role.MAKER)
     def make_sample(self, name: str) -> Project:

@@ -178,16 +178,113 @@ def test_of_a_storyboard_that_breaks_off_the_whole_shots_are_read(
     assert [note.code for note in notes] == ["list_broken_off"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ['{"prompt": "a', '[{"prompt": "a"}, {"prompt": "b" "shot": 2}, {"prompt": "c"', "[" * 999, '[{"prompt": "a"]'],
-)
-def test_a_storyboard_of_which_nothing_is_whole_or_that_is_broken_in_its_midst_is_refused(
-    folder: Path, text: str
+#: Storyboards that are broken in their midst, with their whole shots and the lines that are named.
+BROKEN = [
+    ("p.json", '{"project":"Film","shots":[\n{"shot":1,"prompt":"a"},\n{"shot":2 "prompt":"b"},\n{"shot":3,"prompt":"c"}\n]}', ["a", "c"], [3]),
+    ("p.json", '{"shots":[\n{"prompt":"a"}\n{"prompt":"she says "hi" and goes"},\n{"prompt":"d"}\n]}', ["a", "d"], [3]),
+    ("p.json", '{"shots":[\n{"prompt":"a 5" tall man"},\n{"prompt":"b"},\n]}', ["b"], [2]),
+    ("p.json", '{"shots":[\n{"prompt":"a",\n{"prompt":"b"},\n{"prompt":"c"}}]}', ["b", "c"], [2]),
+    ("p.json", '{"shots":{"1":{"prompt":"a"},"2":{"prompt":"b" "x":2},"3":{"prompt":"c"}}}', ["a", "c"], [1]),
+    ("p.json", '[{"prompt":"a"},"prompt":"b"},\n{"prompt":"c"}]', ["a", "c"], [1]),
+    ("p.json", '[{"id":1,"prompt":"x" "dialogue":[{"who":"a","text":"hi"}]},\n{"id":2,"prompt":"y"}]', ["y"], [1]),
+    ("p.json", '[{"id":1,"camera":{"move":"pan"},"prompt":"x" "shot":2},\n{"id":2,"prompt":"y"}]', ["y"], [1]),
+    ("p.json", '{"shots":[\n{"prompt":"a"},\n{"prompt":"b",\n"refs":[{"url":"a.png"},{"x":"y"}\n},\n{"prompt":"c"}],}', ["a", "c"], [4]),
+    ("p.json", '[{"prompt":"a"},\n// {"prompt":"old"},\n{"prompt":"b" "c"}, {"prompt":"d"}]', ["a", "d"], [3]),
+    ("p.json", "[{'prompt':'it's a'},\n{'prompt':\"it's b\", 'duration': None},\n{prompt:'c \\'d\\'', // hm\n},]", ["it's b", "c 'd'"], [1]),
+    ("p.json", "{“shots”: [{“prompt”: “a “quoted” fox”},\n{“shot”: 2, “prompt” “b”}, {“prompt”: “c”}]}", ["a “quoted” fox", "c"], [2]),
+    ("p.json", '[{"prompt": a fox, running},\n{"prompt":"b","note":},\n{"prompt":"c"}]', ["c"], [1, 2]),
+    ("p.json", 'Sure! Here is {your} board:\n[{"prompt":"line\nbreak"},{"prompt":"b"}}\nWant {more}?', ["line\nbreak", "b"], []),
+    ("p.json", '[{"prompt":"a"},{"prompt":"b"},\n...\n{"prompt":"z"}]', ["a", "b", "z"], []),
+    ("p.json", '[{"prompt":"a"}]\n[{"prompt":"c"}]', ["a", "c"], []),
+    ("p.json", '["a fox"\n"a hen",\n"a "big" cow",\n"end"]', ["a fox", "a hen", "end"], [3]),
+    ("p.json", '[["shot","prompt"],\n["1","a"],\n["2" "b"],\n["3","c"]]', ["a", "c"], [3]),
+    ("p.jsonl", '{"prompt":"a"}\n{"prompt":"b"\n{"prompt":"c"}\n\n{"prompt":"e","tags":["x" "y"]}\n', ["a", "c"], [2, 5]),
+    ("p.md", 'One:\n```json\n[{"prompt":"a"}]\n```\nTwo:\n```json\n[{"prompt":"b" "x"},\n{"prompt":"c"}]\n```\n', ["a", "c"], [7]),
+    ("p.yaml", "project: X\nshots:\n  - prompt: a\n  - shot: 2\n    prompt: b: c: d\n  - prompt: |\n      c\n      - d\n", ["a", "c\n- d"], [4]),
+    ("p.yaml", "- prompt: a\n- shot: 2\nprompt: b\n- shot: 3\n\tprompt: c\n- prompt: @ada walks\n- prompt: e\n", ["a", "e"], [2, 4, 6]),
+    ("p.json", '[{"prompt": "a"}, {"prompt": "b" "shot": 2},\n{"prompt": "c"', ["a"], [1, 2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "whole", "lines"), BROKEN)
+def test_of_a_storyboard_that_is_broken_in_its_midst_the_whole_shots_are_read_and_the_others_named(
+    folder: Path, name: str, text: str, whole: list[str], lines: list[int]
 ) -> None:
+    path = folder / name
+    path.write_text(text)
+
+    plan = read_sources([path])
+
+    assert [shot.prompt for shot in plan.ok] == whole
+    reasons = [reason for shot in plan.rejected for reason in shot.reasons]
+    assert [(reason.code, reason.params["line"]) for reason in reasons] == [("row_damaged", line) for line in lines]
+
+
+SHOTS = [{"shot": 1, "prompt": "a {fox}, red"}, {"shot": 2, "prompt": "狐狸：跑"}, {"shot": 3, "prompt": "it's [c]"}]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("board", [SHOTS, {"project": "F", "scenes": [{"scene": 1, "shots": SHOTS}]}])
+def test_whichever_letter_of_a_storyboard_is_missing_two_of_three_shots_arrive_and_the_third_is_not_passed_over(
+    folder: Path, board: Any, indent: int | None
+) -> None:
+    text = json.dumps(board, ensure_ascii=False, indent=indent)
+    path = folder / "p.json"
+    for place in range(1, len(text) - 1):
+        path.write_text(text[:place] + text[place + 1 :])
+        plan = read_sources([path])
+        whole = [shot.prompt for shot in plan.ok]
+        missing = [one["prompt"] for one in SHOTS if one["prompt"] not in whole]
+        assert len(missing) < 2, (place, whole)
+        assert len(whole) + len(plan.rejected) + len(plan.notes) >= len(SHOTS), (place, whole)
+
+
+@pytest.mark.parametrize("scenes", ["json", "yaml"])
+def test_shots_of_a_broken_scene_keep_its_number(folder: Path, scenes: str) -> None:
+    path = folder / f"p.{scenes}"
+    path.write_text(
+        {
+            "json": '{"project":"F","scenes":[{"scene":1,"shots":[{"no":1,"prompt":"a"},{"no":2,"prompt":"b" "x":1}]},'
+            '{"scene":2,"shots":[{"no":1,"prompt":"c"}]}]}',
+            "yaml": 'project: F\nscenes:\n- scene: 1\n  shots:\n  - no: 1\n    prompt: a\n  - no: 2\n    prompt: "b\n- scene: 2\n'
+            "  shots:\n  - no: 1\n    prompt: c\nnotes: x: y\n",
+        }[scenes]
+    )
+
+    plan = read_sources([path])
+
+    assert [(shot.number, shot.prompt) for shot in plan.ok] == [("1-1", "a"), ("2-1", "c")]
+    assert len(plan.rejected) == 1
+    assert plan.project == "F"
+
+
+@pytest.mark.parametrize("text", ['{"prompt": "a', "[" * 999, '{"a":' * 9999, '[{"prompt": "a"]', '[{"a" ' * 20_000])
+def test_a_storyboard_of_which_nothing_is_whole_is_refused(folder: Path, text: str) -> None:
     with pytest.raises(InputError) as caught:
         shots_of(folder, "p.json", text)
     assert caught.value.code == "storyboard_broken"
+
+
+@pytest.mark.parametrize(
+    ("data", "shots"),
+    [
+        ("shot,prompt\n1,狐狸在雪里\n2,".encode() + "母鸡".encode("gbk") + "\n3,雪山\n".encode(), ["狐狸在雪里", "母鸡", "雪山"]),
+        ("shot,prompt\n1,狐狸\n2,".encode() + "母鸡".encode()[:-1] + b" runs\n", ["狐狸", "母\ufffd runs"]),
+        ("shot,prompt\n1,狐狸\n2,".encode() + "café".encode("cp1252") + b"\n", ["狐狸", "café"]),
+        ("shot,prompt\n1,联通\n2,狐狸\n".encode("gbk"), ["联通", "狐狸"]),
+        ("shot;prompt\n1;des cafés verts\n2;l’été\n".encode("cp1252"), ["des cafés verts", "l’été"]),
+    ],
+)  # fmt: skip
+def test_letters_of_several_encodings_in_one_list_are_read(folder: Path, data: bytes, shots: list[str]) -> None:
+    path = folder / "p.csv"
+    path.write_bytes(data)
+
+    plan = read_sources([path])
+
+    assert [shot.prompt for shot in plan.ok] == shots
+    assert [note.line for note in plan.warnings if note.code == "letters_lost"] == [
+        place for place, shot in enumerate(shots, start=2) if "\ufffd" in shot
+    ]
 
 
 def test_a_line_that_is_no_json_is_refused_by_its_place(folder: Path) -> None:

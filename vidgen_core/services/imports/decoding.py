@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,6 +33,8 @@ def decodings(data: bytes) -> Iterator[str]:
             # A file that breaks off may do so within a letter.
             if encoding.startswith("utf") and "unexpected end" in error.reason and error.start:
                 yield data[: error.start].decode(encoding)
+            elif encoding == "utf-8" and _is_mostly_utf8(data[max(0, error.start - _SAMPLE) : error.start + _SAMPLE]):
+                yield "".join(map(_piece, _PIECES.findall(data)))
         except LookupError:
             continue
 
@@ -45,13 +48,23 @@ def _encodings(data: bytes) -> Iterator[str]:
     if b"\0" in sample:
         yield from _wide(sample)
         return
-    yield from ("utf-8", "gb18030")
+    yield from ("utf-8", *(["cp1252"] if _is_western(sample) else []), "gb18030")
     guesses = list(charset_normalizer.from_bytes(sample))[:6]
     best = [one.encoding for one in guesses if (one.chaos, one.coherence) == (guesses[0].chaos, guesses[0].coherence)]
     # Where nothing tells them apart, what most of Europe writes goes before what others do.
     guessed = ["cp1252"] if "cp1252" in best else best[:1]
     # What reads a table goes on until it finds a header that it knows.
     yield from dict.fromkeys([*guessed, "cp932", "big5", "euc-kr", "cp1251", "cp1252"])
+
+
+#: Letters and marks beyond ASCII of which the languages of Western Europe have one or two in a row.
+_WESTERN: Final = frozenset("àâäáãåæçéèêëíìîïñóòôöõœúùûüÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕŒÚÙÛÜ‘’“”„«»–—…¿¡°€£·\xa0")
+
+
+def _is_western(sample: bytes) -> bool:
+    """Before GB18030 is tried: an accent and the letter behind it are a letter of that as well."""
+    beyond = re.sub(rb"[\x00-\x7f]++", b"", sample)
+    return not re.search(rb"[\x80-\xff]{3}", sample) and _WESTERN.issuperset(beyond.decode("cp1252", errors="replace"))
 
 
 def _wide(sample: bytes) -> Iterator[str]:
@@ -61,3 +74,27 @@ def _wide(sample: bytes) -> Iterator[str]:
         yield "utf-16-le"
     elif low > 4 * high:
         yield "utf-16-be"
+
+
+#: Runs of letters, which no letter of GB18030's two bytes is cut by, and what stands between them.
+_PIECES: Final = re.compile(rb"[\x00-\x3f]+|[^\x00-\x3f]+")
+
+
+def _is_mostly_utf8(sample: bytes) -> bool:
+    """Whether lists of several encodings were put together, or a few bytes of one in UTF-8 are spoilt."""
+    pieces = [piece for piece in _PIECES.findall(sample) if not piece.isascii()]
+    return 2 * sum(map(_in_utf8, pieces)) >= len(pieces)
+
+
+def _in_utf8(piece: bytes) -> bool:
+    """Whether it holds Chinese, or what else takes three bytes: two may be so by chance."""
+    return any(letter > "\u07ff" for letter in piece.decode("utf-8", errors="ignore"))
+
+
+def _piece(piece: bytes) -> str:
+    for encoding in ("utf-8",) if _in_utf8(piece) else ("utf-8", "gb18030", "cp1252"):
+        try:
+            return piece.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return piece.decode("utf-8", errors="replace")

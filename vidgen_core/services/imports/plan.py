@@ -25,7 +25,7 @@ NOT_HERE: Final = frozenset({"image_missing", "image_outside", "image_embedded"}
 #: What is doubtful about a row and refuses none.
 _WARNINGS: Final = frozenset({
     "number_was_date", "number_zero_restored", "cell_error", "cell_unreckoned", "row_repeated", "number_twice",
-    "duration_range", "cells_joined",
+    "duration_range", "cells_joined", "letters_lost",
 })  # fmt: skip
 Verdict = Literal["ok", "warning", "rejected"]
 

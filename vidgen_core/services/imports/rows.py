@@ -187,6 +187,8 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
     length = row.cells.get("duration", "")
     if "duration" in params and span(length):
         unclear.append(Reason("duration_range", {"value": length[:40], "seconds": f"{params['duration']:g}"}))
+    if any("\ufffd" in text for text in (*row.cells.values(), *row.extra.values())):
+        unclear.append(Reason("letters_lost"))
     warnings = [reason for reason in (picture.warning, guessed, *unclear, *row.warnings) if reason]
     return PlannedShot(
         source=source,

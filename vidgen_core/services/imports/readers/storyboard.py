@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -9,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.decoding import decodings
+from vidgen_core.services.imports.loose_json import Damaged, read_json, read_loosely, read_whole
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.csv_list import read_bytes
@@ -52,7 +52,7 @@ class _Entry(NamedTuple):
 
 #: JSON or YAML in a Markdown fence.
 _FENCED: Final = re.compile(
-    r"```(?:(?:json[cl5]?)?[ \t]*+\r?\n\s*+(?=[\[{])|ya?ml[ \t]*+\r?\n)(.*?)```", re.DOTALL | re.IGNORECASE
+    r"```(?:(?:json[cl5]?)?[ \t]*+\r?\n\s*+(?=[\[{])|ya?ml[ \t]*+\r?\n)(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
 )
 _FENCE: Final = re.compile(rb"```(?:(?:json[cl5]?)?[ \t]*\r?\n\s*[\[{]|ya?ml[ \t]*\r?\n)", re.IGNORECASE)
 #: Where JSON begins in a text with words around it.
@@ -69,8 +69,6 @@ _CLOSING: Final = str.maketrans("[{", "]}")
 _YAML: Final = re.compile(
     rb"(?:---\r?\n|#[^\n]*\n|[^\s:\-#{\[]+:(?: [^\n]*)?\r?\n)*[ ]*- [^\s:*\-{\[]+:(?: [^\n]*)?\r?\n[ ]{2,}[^\s:*\-]+:(?:\s|$)"
 )
-#: Letters of YAML; its reader is far slower than that of JSON.
-_LONGEST_YAML: Final = 5_000_000
 
 
 def is_storyboard(first: bytes, ending: str) -> bool:
@@ -138,8 +136,8 @@ def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
         if any(isinstance(one, dict) for one in held):
             for one in held:
                 yield from _inside(one, scene, depth)
-        elif held and all(isinstance(one, str) for one in held):
-            yield from (_Entry({"prompt": one}, scene) for one in held)
+        elif held and all(isinstance(one, str | Damaged) for one in held):
+            yield from (_Entry({"prompt": one} if isinstance(one, str) else one, scene) for one in held)
         elif depth <= 1:
             yield from (_Entry(one, scene) for one in held)
     elif isinstance(held, dict):
@@ -148,7 +146,7 @@ def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
 
 def _inside(one: Any, scene: str, depth: int) -> Iterator[_Entry]:
     """An entry of an array: a shot, or a scene with its own."""
-    if isinstance(one, dict) and (key := _holder(one)):
+    if isinstance(one, dict) and (key := _holder(one)) is not None:
         # A record of a database is no scene.
         number = _number(one) if plain_header(key) in _HOLDERS else ""
         yield from _shots(one[key], number or scene, depth + 1)
@@ -162,7 +160,7 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
     if are_objects and any(_is_usable(one) for one in values) and _HOLDERS.keys().isdisjoint(map(plain_header, held)):
         # Shots by their numbers.
         yield from (_Entry(one, scene, key) for key, one in held.items())
-    elif key := _holder(held):
+    elif (key := _holder(held)) is not None:
         yield from _shots(held[key], scene, depth + 1)
     elif are_objects and not _says(held):
         for one in values:
@@ -185,7 +183,7 @@ def _holder(held: dict[str, Any]) -> str | None:
     """The key of an object below which its shots stand, if it is none itself."""
     keys = {plain_header(key): key for key, value in reversed(held.items()) if isinstance(value, list | dict) and value}
     known = next((keys[name] for name in _HOLDERS if name in keys and _has_shots(held[keys[name]])), None)
-    if known or _is_usable(held):
+    if known is not None or _is_usable(held):
         return known
     return next((key for key in keys.values() if _has_shots(held[key])), None)
 
@@ -195,7 +193,7 @@ def _has_shots(held: Any, depth: int = 0) -> bool:
         return False
     if isinstance(held, list):
         return (depth == 0 and all(isinstance(one, str) for one in held)) or any(
-            _has_shots(one, depth + 1) for one in held[:50] if isinstance(one, dict)
+            _has_shots(one, depth + 1) for one in itertools.islice((one for one in held if isinstance(one, dict)), 50)
         )
     if isinstance(held, dict):
         return _is_usable(held) or any(
@@ -220,25 +218,44 @@ def _parse(data: bytes, name: str) -> tuple[Any, tuple[RowNote, ...]]:
     """What a file holds, and a note where it breaks off."""
     line = 1
     for decoded in decodings(data):
-        text = decoded.strip("\ufeff \t\r\n")
-        fenced = [found for one in _FENCED.finditer(text) if (found := _loose(one[1])) is not None]
-        if fenced:
-            # As language models hand it over, words around it and a scene a block.
-            return fenced[0] if len(fenced) == 1 else [one for held in fenced for one in _listed(held)], ()
+        text = decoded.replace("\ufeff", "").rstrip()
+        # As language models hand it over, words around it and a scene a block.
+        blocks = [(one[1], one.start(1)) for one in _FENCED.finditer(text)]
+        for some in (blocks, [(text, 0)]):
+            read = [(_read(block, name, text.count("\n", 0, place))) for block, place in some]
+            if found := [one for one in read if one]:
+                board = found[0][0] if len(found) == 1 else [one for held, _ in found for one in _listed(held)]
+                return board, tuple(note for _, notes in found for note in notes)
         try:
-            return _arranged(json.loads(text)), ()
+            json.loads(text)
         except json.JSONDecodeError as error:
-            params = {"source": name, "line": text.count("\n") + 1, "text": clean(text[-40:])}
-            told = (RowNote(None, "list_broken_off", params),)
-            if (found := _loose(text)) is not None:
-                return found, told if _BEGUN.search(text, max(text.rfind("}"), text.rfind("]"), 0)) else ()
-            if (whole := _broken_off(text)) is not None:
-                return whole, told
             line = max(line, error.lineno)
         except (ValueError, RecursionError):
             # Numbers of thousands of digits, thousands of brackets.
             continue
     raise InputError("storyboard_broken", name=name, line=line)
+
+
+def _read(text: str, name: str, above: int) -> tuple[Any, tuple[RowNote, ...]] | None:
+    """What a text holds below so many lines, and a note where it breaks off; None where nothing is whole."""
+    if (board := read_json(text)) is not None:
+        return _arranged(board), ()
+    params = {"source": name, "line": above + text.rstrip().count("\n") + 1, "text": clean(text[-40:])}
+    told = (RowNote(None, "list_broken_off", params),)
+    if (board := read_loosely(text)) is not None:
+        return _arranged(board), told if _BEGUN.search(text, max(text.rfind("}"), text.rfind("]"), 0)) else ()
+    begun, whole = _broken_off(text), _arranged(read_whole("\n" * above + text, _is_holder))
+    if begun is not None and _count_whole(begun) >= _count_whole(whole):
+        return begun, told
+    return None if whole is None else (whole, ())
+
+
+def _count_whole(board: Any) -> int:
+    return sum(isinstance(entry.held, dict) and _is_usable(entry.held) for entry in _shots(board))
+
+
+def _is_holder(key: str) -> bool:
+    return plain_header(key) in _HOLDERS
 
 
 def _broken_off(text: str) -> Any:
@@ -272,7 +289,7 @@ def _broken_off(text: str) -> Any:
         if not end or (depth and open_[depth - 1] == "[" and not of_parts):
             continue
         closing = open_[: depth + 1][::-1].translate(_CLOSING)
-        if (board := _one(text[start:end] + closing)) is None:
+        if (board := read_json(text[start:end] + closing)) is None:
             return None
         held = board
         parts = [held] + [held := (list(held.values()) if isinstance(held, dict) else held)[-1] for _ in range(depth)]
@@ -286,72 +303,9 @@ def _listed(held: Any) -> list[Any]:
     return held if isinstance(held, list) else [held]
 
 
-def _loose(text: str) -> Any:
-    """What a text holds that is not JSON to the letter: JSON lines, objects one behind the other, JSON between words, with
-    comments, trailing commas or the quotes of a word processor, and YAML; None for what is none of it.
-    """
-    begin = _BEGIN.search(text)
-    inner = text[begin.start() : max(text.rfind("}"), text.rfind("]")) + 1] if begin else text
-    bare = re.sub(r"(?m)^[ \t]*+//.*$|(?<=[,{\[])[ \t]*+//[^\n\"]*+$", "", inner)
-    if re.search(r"[{\[,]\s*+“", bare):
-        bare = re.sub("[“”]", '"', bare)
-    for read in (_one, _json_lines, _one_by_one):
-        for candidate in dict.fromkeys((text, inner)):
-            if (found := read(candidate)) is not None:
-                return _arranged(found)
-    found = _one(bare)
-    if found is None:
-        found = _yaml(bare)
-    if isinstance(found, dict | list):
-        return _arranged(found)
-    return None
-
-
-def _one(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _one_by_one(text: str) -> list[Any] | None:
-    """Objects with nothing but blanks or commas between them."""
-    decoder, place, found = json.JSONDecoder(), 0, []
-    try:
-        while place < len(text):
-            one, place = decoder.raw_decode(text, place)
-            found.append(one)
-            place += len(text[place:]) - len(text[place:].lstrip(", \t\r\n"))
-    except (ValueError, RecursionError):
-        return None
-    return found if len(found) > 1 and all(isinstance(one, dict) for one in found) else None
-
-
-def _yaml(text: str) -> Any:
-    """YAML with every value as it is written: ``1-2`` is no date and ``no`` no answer. References, which can grow without end, are refused."""
-    if len(text) > _LONGEST_YAML:
-        return None
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.CBaseLoader)):
-            return None
-        return _without_nulls(yaml.load(text, Loader=yaml.CBaseLoader))  # noqa: S506 - this loader makes texts, lists and mappings only
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
-        return None
-
-
-def _without_nulls(held: Any) -> Any:
-    match held:
-        case dict():
-            return {str(key): _without_nulls(value) for key, value in held.items()}
-        case list():
-            return [_without_nulls(one) for one in held]
-        case _:
-            return None if held in ("null", "~", "") else held
-
-
 def _arranged(board: Any) -> Any:
     """Tables written as JSON with an object a row: a header and arrays below, arrays or objects a column."""
-    if isinstance(board, list) and len(board) > 1 and all(isinstance(one, list) for one in board):
+    if isinstance(board, list) and len(board) > 1 and all(isinstance(one, list | Damaged) for one in board):
         return _rows_of(board[0], board[1:]) or board
     if not isinstance(board, dict):
         return board
@@ -376,25 +330,17 @@ def _arranged(board: Any) -> Any:
     return board
 
 
-def _rows_of(header: list[Any], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+def _rows_of(header: list[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
     """An object for each row; none where the header says of no column what is needed."""
     names = [_text(one, "name") for one in header]
-    return [dict(zip(names, row, strict=False)) for row in rows] if _is_usable(dict.fromkeys(names)) else []
-
-
-def _json_lines(text: str) -> list[Any] | None:
-    """One object, text or array a line; a line that is none stays what it is and is refused by its place. None: it is something else."""
-    found: list[Any] = []
-    for line in filter(None, (line.strip().rstrip(",") for line in text.splitlines())):
-        found.append(_one(line))
-        if len(found) == 1 and not isinstance(found[0], dict | str | list):
-            return None
-    kind = type(found[0]) if found else None
-    alike = sum(isinstance(one, kind) for one in found) if kind else 0
-    return found if alike > 1 and (kind is dict or alike == len(found)) else None
+    if not _is_usable(dict.fromkeys(names)):
+        return []
+    return [row if isinstance(row, Damaged) else dict(zip(names, row, strict=False)) for row in rows]
 
 
 def _row(place: int, entry: _Entry, chosen: Mapping[str, str] | None) -> ListRow:
+    if isinstance(entry.held, Damaged):
+        return ListRow(place, {}, {}, broken=Reason("row_damaged", entry.held._asdict()))
     if not isinstance(entry.held, dict):
         return ListRow(place, {}, {}, broken=Reason("row_not_an_object"))
     columns = match_columns(list(entry.held), chosen)

@@ -272,6 +272,7 @@ def test_the_ledgers_chain_goes_on_where_it_was_copied_to(store: Store, shared: 
     with shared.read() as tx:
         lines = list(tx.chain.lines())
         assert list(tx.chain.strays()) == []
+        assert tx.ledger.wrong_sums() == []
         assert {row.kind for row in tx.chain.requests(shot.project_id, now() - timedelta(1), now())} == {
             "attempt",
             "question",

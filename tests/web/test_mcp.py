@@ -262,6 +262,7 @@ async def test_a_refusal_says_what_to_do(served: str) -> None:
         assert "ep01" in await refused(client, "list_shots", project="nowhere")
         assert "quote" in await refused(client, "generate", quote="1-forged")
         assert "77" in await refused(client, "get_shot", project="ep01", shot="77")
+        assert "at least 1" in await refused(client, "quote", project="ep01", shots=[])
         wrong = await refused(client, "import_list", project="ep01", files=[{"name": "a.csv"}])
         assert "text" in wrong
         # Where files lie on this machine is not said.

@@ -131,6 +131,9 @@ _SPELLINGS: Final[dict[str, dict[str, str]]] = {
         "ms_now": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
         # The kind of a failure.
         "kind_of": "json_extract({}, '$.kind')",
+        # Whether a value has been spoilt so that the two above and ``json_of`` would break on it.
+        "no_text": "typeof({}) = 'blob'",
+        "no_json": "({0} IS NOT NULL AND NOT json_valid({0}))",
         "greatest": "max({})",
         # A value as JSON.
         "json_of": "json_quote({})",
@@ -148,6 +151,8 @@ _SPELLINGS: Final[dict[str, dict[str, str]]] = {
         "ms_now": "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)",
         # It reads no text of a document that has a NUL anywhere.
         "kind_of": r"(CAST(replace(CAST({} AS TEXT), '\u0000', '\ufffd') AS JSON) ->> 'kind')",
+        "no_text": "false",
+        "no_json": "false",
         "greatest": "greatest({})",
         "json_of": "coalesce(CAST(to_json({}) AS TEXT), 'null')",
         "body_number": "CAST(CAST(body AS JSON) ->> '{}' AS BIGINT)",

@@ -76,6 +76,12 @@ class _Source(NamedTuple):
         pairs = (f"'\"{name}\":' || json_of[{self.body[name].format(row=row)}]" for name in sorted(self.body))
         return "('{' || " + " || ',' || ".join(pairs) + " || '}')"
 
+    def spoilt(self, row: str) -> str:
+        """SQL: whether a value of a row can be made no JSON of, because somebody has changed its bytes."""
+        values = [value.format(row=row) for value in self.body.values()]
+        kinds = [value.replace("kind_of", "no_json") for value in values if value.startswith("kind_of[")]
+        return " OR ".join([f"no_text[{value}]" for value in values if "[" not in value] + kinds)
+
 
 _SOURCES: Final[dict[LineKind, _Source]] = {
     "attempt": _Source("attempts", _ATTEMPT, f"ledger_paid({{row}}.provider) AND {_BOUGHT}"),
@@ -181,7 +187,7 @@ _STRAYS: Final = """
 SELECT r.id, l.n FROM {table} r
 LEFT JOIN (SELECT row_id, max(n) AS n FROM ledger_lines WHERE kind = '{kind}' GROUP BY row_id) last ON last.row_id = r.id
 LEFT JOIN ledger_lines l ON l.n = last.n
-WHERE CASE WHEN l.n IS NULL THEN {counts} ELSE l.body differs_from[{body}] END ORDER BY r.id
+WHERE CASE WHEN l.n IS NULL THEN {counts} WHEN {spoilt} THEN true ELSE l.body differs_from[{body}] END ORDER BY r.id
 """
 _GONE: Final = """
 SELECT row_id AS id, max(n) AS n FROM ledger_lines l
@@ -261,7 +267,8 @@ class ChainRepository(Repository):
         paid = [mode.value for mode in paid_providers()]
         for kind, source in _SOURCES.items():
             counts = "true" if kind == "question" else f"{_BOUGHT.format(row='r')} AND {_PAID.format('r.provider')}"
-            query = _STRAYS.format(kind=kind, table=source.table, body=source.json("r"), counts=counts)
+            said = {"body": source.json("r"), "spoilt": source.spoilt("r"), "counts": counts}
+            query = _STRAYS.format(kind=kind, table=source.table, **said)
             for row in self.tx.execute(self._spelled(query), {"paid": json.dumps(paid)}):
                 yield ("row_unwritten" if row.n is None else "row_differs"), kind, row.id, row.n
             for row in self.tx.execute(self._spelled(_GONE.format(kind=kind, table=source.table))):

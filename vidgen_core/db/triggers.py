@@ -147,6 +147,19 @@ def _add_to_ledger(ledger_row: _LedgerRow, row: str, sign: str) -> str:
     )
 
 
+def sums_of_rows() -> str:
+    """SQL: what ``ledger_daily`` is to hold by all but its days, a row a request, with its ``n`` and ``cost`` below zero."""
+    queries = []
+    for table, columns in (("attempts", _ATTEMPT.of("r")), ("llm_calls", _LLM_CALL.of("r"))):
+        currency = "CASE WHEN r.cost IS NULL THEN '' ELSE coalesce(r.cost_currency, '') END"
+        queries.append(
+            f"SELECT r.project_id, {columns.provider} AS provider, r.model, {columns.key_id} AS key_id, "  # noqa: S608
+            f"{columns.state} AS state, {columns.charge} AS charge, {currency} AS currency, -1 AS n, "
+            f"-coalesce(r.cost, 0) AS cost FROM {table} r"
+        )
+    return " UNION ALL ".join(queries)
+
+
 def _move_in_ledger(ledger_row: _LedgerRow) -> str:
     """Take the old row out of its sum and add the new one; a sum of nothing is removed."""
     old = ledger_row.of("OLD")

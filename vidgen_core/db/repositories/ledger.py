@@ -7,11 +7,12 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, text
 
 from vidgen_core.db.repository import Repository, date_of, day_number, money
 from vidgen_core.db.schema.queue import attempts, balances
 from vidgen_core.db.schema.sums import ledger_daily
+from vidgen_core.db.triggers import sums_of_rows
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId, billable_party
 
@@ -20,8 +21,21 @@ _COST: Final = func.sum(ledger_daily.c.cost).label("cost")
 _N: Final = func.sum(ledger_daily.c.n).label("n")
 
 
+_SAME: Final = "project_id, provider, model, key_id, state, charge, currency"
+_WRONG: Final = f"""
+SELECT DISTINCT provider, currency FROM (
+  SELECT provider, currency FROM (SELECT {_SAME}, n, cost FROM ledger_daily UNION ALL {sums_of_rows()}) sums
+  GROUP BY {_SAME} HAVING sum(n) <> 0 OR sum(cost) <> 0
+) wrong ORDER BY provider, currency
+"""  # noqa: S608
+
+
 class LedgerRepository(Repository):
     """Days are local dates of this machine."""
+
+    def wrong_sums(self) -> list[tuple[str, str]]:
+        """Providers and currencies whose sums are not those of their requests; days, which depend on the time zone, apart."""
+        return [(str(row.provider), str(row.currency)) for row in self.tx.execute(text(_WRONG))]
 
     def committed(self, project_id: int | None = None, since: date | None = None) -> dict[BillableParty, list[Money]]:
         """What is or may be owed, by provider, one amount per currency; reserved money and lost submits are included.

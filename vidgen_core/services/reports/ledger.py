@@ -62,7 +62,7 @@ class LedgerCheck(Frozen):
     head: str
     #: The first line that is not what was written.
     broken: LedgerFinding | None
-    #: Requests that are not as their last line says.
+    #: Requests that are not as their last line says, and sums that are not those of their requests.
     strays: tuple[LedgerFinding, ...]
     #: How many there are altogether.
     stray_count: int
@@ -241,6 +241,11 @@ def check(tx: Tx, told: Head | None) -> LedgerCheck:
         broken = _cut(missing, before)
     strays = [
         LedgerFinding(code=code, line=n, params={"kind": kind, "id": id_}) for code, kind, id_, n in tx.chain.strays()
+    ]
+    # A request that was changed differs from its sum as well.
+    strays = strays or [
+        LedgerFinding(code="sum_differs", params={"provider": provider, "currency": currency})
+        for provider, currency in tx.ledger.wrong_sums()
     ]
     head = tx.chain.head()
     return LedgerCheck(

@@ -4,6 +4,7 @@ POST /jobs          -> {"id": "7"}
 GET /jobs/7         -> {"state": "running"} or {"state": "done", "url": …}
 GET /files/7        the video
 GET /figures        what was seen
+GET /forget         begin anew
 """
 
 from __future__ import annotations
@@ -22,15 +23,22 @@ class TimedJobs:
     """Jobs in the order in which they came; the n-th lasts as long in every run."""
 
     def __init__(self, spread: tuple[float, float], cap: int, video: bytes) -> None:
-        self._chance = random.Random(1)
         self._spread = spread
         self._cap = cap
         self._video = video
+        self._begin()
+
+    def _begin(self) -> None:
+        self._chance = random.Random(1)
         self.jobs: list[tuple[float, float]] = []
         self.seen: dict[int, float] = {}
         self.fetched: dict[int, float] = {}
         self.polls = 0
         self.peak = 0
+
+    async def forget(self, _request: web.Request) -> web.Response:
+        self._begin()
+        return web.Response()
 
     async def submit(self, _request: web.Request) -> web.Response:
         now = time.monotonic()
@@ -91,6 +99,7 @@ def main() -> None:
             web.get("/jobs/{job}", jobs.poll),
             web.get("/files/{job}", jobs.file),
             web.get("/figures", jobs.figures),
+            web.get("/forget", jobs.forget),
         ]
     )
 

@@ -28,7 +28,7 @@ from vidgen_core.db.schema.queue import attempts, tasks, texts
 from vidgen_core.db.schema.system import log
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
+from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter, TaskSort
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 
 SHOTS = 10_000
@@ -204,8 +204,8 @@ def pages() -> Iterator[Question]:
     yield page("newest 50", TaskFilter(), "id", True, 50)
     yield page("completed, newest", TaskFilter(completed), "created", True, 50)
     yield page("live, by shot", TaskFilter(running), "shot", False, 50)
-    yield page("all, by shot, page 20", TaskFilter(), "shot", False, 50, 1_000)
-    yield page("all, by shot, last page", TaskFilter(), "shot", False, 50, 99_950)
+    yield page("all, by shot, jump to page 21", TaskFilter(), "shot", False, 50, None, 1_000)
+    yield page("all, by shot, jump to page 2,000", TaskFilter(), "shot", False, 50, None, 99_950)
     yield page("failed, slowest", TaskFilter(failed), "duration", True, 50)
     yield page("yunwu, by cost", TaskFilter(provider=ProviderId("yunwu")), "cost", True, 50)
     yield page("all, by finish", TaskFilter(), "finished", True, 50)
@@ -222,7 +222,7 @@ def pages() -> Iterator[Question]:
 
 
 def shots_with_tasks(tx: Tx) -> None:
-    ids = [shot.id for shot in tx.shots.page(1, ShotFilter(), 20, 4_000).items]
+    ids = [shot.id for shot in tx.shots.page(1, ShotFilter(), 20, skip=4_000).items]
     tx.tasks.of_shots(ids)
     tx.takes.of_shots(ids)
 
@@ -242,6 +242,18 @@ def note_fifty(tx: Tx) -> None:
         tx.tasks.note(task_id, progress=50, polled_at=NOW)
 
 
+def turned(sort: TaskSort, pages: int) -> Callable[[Tx], object]:
+    """The page after a jump over so many pages, as it is turned to."""
+    marks: list[str | None] = []
+
+    def ask(tx: Tx) -> object:
+        if not marks:
+            marks.append(tx.tasks.page(1, TaskFilter(), sort, True, 50, None, 50 * pages).next)
+        return tx.tasks.page(1, TaskFilter(), sort, True, 50, marks[0])
+
+    return ask
+
+
 def questions(last: int) -> Iterator[Question]:
     yield Question("header: counts", lambda tx: tx.tasks.counts(1), (5, 5))
     yield Question("header: spend", lambda tx: tx.ledger.by_charge(1), (5, 5))
@@ -251,9 +263,11 @@ def questions(last: int) -> Iterator[Question]:
     yield Question("generate 3", add_three, (20, 20), writes=True)
     yield Question("note progress of 50", note_fifty, (50, 50), writes=True)
     yield from pages()
+    yield Question("tasks: turn to the middle, by id", turned("id", last // 100))
+    yield Question("tasks: turn to the middle, by cost", turned("cost", last // 100))
     # 200 tasks at 100,000 and 2,000 at 1,000,000: the cost is theirs, not that of finding them.
     yield Question("shots: 20 cards with tasks", shots_with_tasks, (20, 200))
-    yield Question("shots: failed", lambda tx: tx.shots.page(1, ShotFilter("failed"), 20, 2_000))
+    yield Question("shots: failed", lambda tx: tx.shots.page(1, ShotFilter("failed"), 20, skip=2_000))
     yield Question("shots: text", lambda tx: tx.shots.page(1, ShotFilter("all", "unicorn"), 20))
     yield Question("shots: changed since", lambda tx: tx.shots.changed_since(1, last - 20), (5, 5))
     yield Question("tasks: changed since", lambda tx: tx.tasks.changed_since(1, last - 20), (5, 5))

@@ -1,16 +1,24 @@
 """Every shot as a card or a row, filtered, searched and paged."""
 
+from functools import partial
+
 import streamlit as st
 
-from vidgen_core.dashboard.components import batches
+from vidgen_core.dashboard.components import batches, paging
 from vidgen_core.dashboard.session import current_visit
 from vidgen_core.dashboard.shots import cards, list_tools, table
 
 visit = current_visit()
 wanted = list_tools.show(visit)
 per_page = table.PER_TABLE if list_tools.view() == "table" else list_tools.PER_PAGE
-offset = (list_tools.page_number() - 1) * per_page
-page = visit.app.shots.page(visit.project.id, wanted, per_page, offset, list_tools.sort())
+sort = list_tools.sort()
+page = paging.turn(
+    "shots",
+    (visit.project.id, wanted, per_page, sort),
+    list_tools.page_number(),
+    per_page,
+    partial(visit.app.shots.page, visit.project.id, wanted, per_page, sort=sort),
+)
 if page.total and not page.items:
     # The list has become shorter than what the address asks for.
     list_tools.to_first_page()

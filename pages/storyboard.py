@@ -1,9 +1,11 @@
 """Storyboard: all shots as a wall of frames, dragged into order and played as stills."""
 
 import math
+from functools import partial
 
 import streamlit as st
 
+from vidgen_core.dashboard.components import paging
 from vidgen_core.dashboard.session import Visit, current_visit, page_file, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
@@ -15,15 +17,17 @@ from vidgen_core.services.access.permissions import Role
 def wall() -> None:
     show_told()
     visit = current_visit()
-    offset = ((st.session_state.get("wall") or 1) - 1) * storyboard.PER_WALL
-    page = visit.app.shots.frames(visit.project.id, storyboard.PER_WALL + 1, offset)
+    read = partial(visit.app.shots.frames, visit.project.id, storyboard.PER_WALL)
+    number = st.session_state.get("wall") or 1
+    page = paging.turn("storyboard", visit.project.id, number, storyboard.PER_WALL, read)
     if not page.items:
         empty(visit)
         return
     if page.total > storyboard.PER_WALL:
         st.pagination(math.ceil(page.total / storyboard.PER_WALL), key="wall", bind="query-params")
     storyboard.redo(visit)
-    storyboard.wall(visit, page.items)
+    behind = visit.app.shots.frames(visit.project.id, 1, page.next).items if page.next else []
+    storyboard.wall(visit, [*page.items, *behind])
 
 
 def empty(visit: Visit) -> None:

@@ -115,7 +115,7 @@ def _generate(home: Path) -> None:
     with Vidgen.open(Locations(home)) as app:
         _until(lambda: app.projects.all(), 60)
         project = app.projects.all()[0]
-        shots = app.shots.page(project.id, ShotFilter(), 20, 0).items
+        shots = app.shots.page(project.id, ShotFilter(), 20).items
         for view in shots:
             if view.shot.number in PROMPTS:
                 app.shots.edit(view.shot.id, prompt=PROMPTS[view.shot.number])
@@ -124,11 +124,11 @@ def _generate(home: Path) -> None:
         )
 
         def nearly_done() -> bool:
-            tasks = [task for view in app.shots.page(project.id, ShotFilter(), 20, 0).items for task in view.tasks]
+            tasks = [task for view in app.shots.page(project.id, ShotFilter(), 20).items for task in view.tasks]
             return sum(task.status in LIVE for task in tasks) <= 3
 
         _until(nearly_done, 180)
-        for view in app.shots.page(project.id, ShotFilter(), 20, 0).items[:2]:
+        for view in app.shots.page(project.id, ShotFilter(), 20).items[:2]:
             done = [take for take in view.takes if take]
             if done:
                 app.takes.choose(view.shot.id, done[0].id)

@@ -565,13 +565,22 @@ class StoreContract:
             for where in self.filters():
                 fitting = [task for task in everything.values() if self.fits(task, where)]
                 wanted = sorted(fitting, key=lambda task: (keys[sort](task), task.id), reverse=descending)
-                got: list[int] = []
-                for offset in range(0, len(wanted) + 20, 20):
-                    page = tx.tasks.page(1, where, sort, descending, 20, offset)
+                jumped: list[int] = []
+                for skip in range(0, len(wanted) + 20, 20):
+                    page = tx.tasks.page(1, where, sort, descending, 20, skip=skip)
                     assert (page.total, page.total_is_least) == (len(wanted), False)
-                    got += ids(page.items)
-                assert got == ids(wanted)
-                assert sorted(got) == tx.tasks.ids(1, where)
+                    assert (page.next is None) == (skip + 20 >= len(wanted))
+                    jumped += ids(page.items)
+                page = tx.tasks.page(1, where, sort, descending, 17)
+                turned = ids(page.items)
+                while page.next:
+                    if len(turned) % 2:
+                        beyond = tx.tasks.page(1, where, sort, descending, 17, page.next, 2)
+                        assert ids(beyond.items) == ids(wanted)[len(turned) + 2 :][:17]
+                    page = tx.tasks.page(1, where, sort, descending, 17, page.next)
+                    turned += ids(page.items)
+                assert jumped == turned == ids(wanted)
+                assert sorted(turned) == tx.tasks.ids(1, where)
 
     def test_a_search_takes_every_sign_as_it_is(self, store: Store) -> None:
         with store.write() as tx:

@@ -16,9 +16,10 @@ from sqlalchemy import event, text
 
 from vidgen_core.db import Store, Tx
 from vidgen_core.db.dialect import spelled
+from vidgen_core.db.keyset import mark_of
 from vidgen_core.db.migrations import HEAD
 from vidgen_core.db.triggers import TRIGGERS
-from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
@@ -187,6 +188,73 @@ def test_no_sort_of_the_task_table_sorts_all_rows(filled: Store, sort: Any) -> N
     assert not any(
         "TEMP B-TREE" in step for step in plan(filled, lambda tx: tx.tasks.page(1, TaskFilter(), sort, True))
     )
+
+
+@contextmanager
+def work(tx: Tx) -> Iterator[list[int]]:
+    """How many instructions SQLite carries out, which is what a page costs whatever the machine does besides."""
+    done = [0]
+
+    def count() -> int:
+        done[0] += 1
+        return 0
+
+    driver: Any = tx._connection.connection.driver_connection
+    driver.set_progress_handler(count, 1)
+    yield done
+    driver.set_progress_handler(None, 0)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(
+    "sort", ["id", "shot", "attempts", "cost", "verdict", "finished", "duration", "status", "provider"]
+)
+def test_turning_to_a_page_costs_the_same_wherever_it_lies(filled: Store, sort: Any, descending: bool) -> None:
+    with filled.write() as tx:
+        tx._connection.exec_driver_sql(
+            TASKS.replace("v < 400", "v < 3000").replace(", v, 1, CASE v % 3", ", v + 400, 1, CASE v % 3")
+        )
+        tx._connection.exec_driver_sql("UPDATE tasks SET cost = id % 7, verdict = 'pass' WHERE id % 2 AND id > 400")
+    with filled.read() as tx:
+        costs = []
+        for skip in (0, 700, 1_700, 2_600):
+            before = tx.tasks.page(1, TaskFilter(), sort, descending, 20, skip=skip)
+            with work(tx) as done:
+                page = tx.tasks.page(1, TaskFilter(), sort, descending, 20, before.next)
+            assert page.items == tx.tasks.page(1, TaskFilter(), sort, descending, 20, skip=skip + 20).items
+            costs.append(done[0])
+        assert max(costs) < 2 * min(costs), costs
+
+
+@pytest.mark.parametrize("sort", ["order", "number", "state", "takes", "changed"])
+def test_pages_of_shots_follow_each_other(filled: Store, sort: Any) -> None:
+    with filled.write() as tx:
+        tx._connection.exec_driver_sql("UPDATE shots SET completed_count = id % 3, changed_rev = id % 5")
+    with filled.read() as tx:
+        found, page = [], tx.shots.page(1, ShotFilter(), 3, sort=sort)
+        while page.next:
+            found += page.items
+            page = tx.shots.page(1, ShotFilter(), 3, page.next, sort=sort)
+        assert [*found, *page.items] == tx.shots.page(1, ShotFilter(), 100, sort=sort).items
+        assert len(found) + len(page.items) == page.total == 20
+
+
+def test_a_page_begins_where_the_last_one_ended_though_its_rows_have_moved(filled: Store) -> None:
+    with filled.write() as tx:
+        first = tx.shots.page(1, ShotFilter(), 5)
+        tx.shots.move(first.items[4].id, None)
+        assert [shot.number for shot in tx.shots.page(1, ShotFilter(), 2, first.next).items] == ["6.0", "7.0"]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["", "x", "WzFd", "é", "A" * 5_000, mark_of("id", [5]), mark_of("cost-", ["x", 5]), mark_of("cost-", [1, 2**63])],
+)
+def test_what_is_no_mark_is_refused(filled: Store, mark: str) -> None:
+    with filled.read() as tx, pytest.raises(InputError, match="page_mark_unknown"):
+        tx.tasks.page(1, TaskFilter(), "cost", True, after=mark)
+    with filled.read() as tx, pytest.raises(InputError, match="page_mark_unknown"):
+        tx.shots.page(1, ShotFilter(), 5, mark)
 
 
 def test_ids_are_never_used_again(store: Store) -> None:

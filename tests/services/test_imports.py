@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from vidgen_core.domain.shots import GenerationMode, Project, ShotParams
+from vidgen_core.media import images
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.plan import Existing
 from vidgen_core.services.imports.review import Review
@@ -27,6 +28,26 @@ def verdicts(review: Review) -> list[tuple[str, list[str]]]:
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_a_picture_is_decoded_once_unless_it_has_changed(
+    app: Vidgen, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    decode = images._decode
+    monkeypatch.setattr(images, "_decode", lambda image, path: (seen.append(path.name), decode(image, path)))
+    for name in ("a.png", "b.png", "c.png"):
+        draw(tmp_path / name)
+    plan = app.imports.plan([write(tmp_path / "list.csv", "shot,image\n1.0,a.png\n2.0,b.png\n3.0,c.png\n")])
+    draw(tmp_path / "b.png", (200, 90))
+    write(tmp_path / "c.png", "no picture any more")
+
+    done = app.imports.apply(project.id, plan)
+
+    assert sorted(seen) == ["a.png", "b.png", "b.png", "c.png"]
+    assert [shot.number for shot in done.added] == ["1.0", "2.0"]
+    assert app.shots.image_path(done.added[1].image or "").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert [note.code for note in done.rejected] == ["image_not_a_picture"]
 
 
 def test_a_list_is_reviewed_stored_and_recognised_when_it_comes_again(

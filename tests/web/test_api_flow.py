@@ -61,6 +61,25 @@ def test_import_generate_progress_choose_download(working: ApiClient, tmp_path: 
     assert export["format"] == "csv"
 
 
+@pytest.mark.parametrize("path", ["/shots", "/tasks"])
+def test_lists_are_read_page_by_page(working: ApiClient, path: str) -> None:
+    numbers = [f"{place}.0" for place in range(1, 8)]
+    for number in numbers:
+        working.ask("POST", "/shots", json={"project": "ep01", "shot": number, "prompt": "sea"})
+    working.generate("ep01", shots=numbers, takes=1, release=False)
+    found, after = [], None
+    while True:
+        page = working.ask("GET", path, params={"project": "ep01", "limit": 3} | ({"after": after} if after else {}))
+        found += [one["shot"] for one in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert (found, page["total"]) == (numbers, 7)
+    with pytest.raises(ApiError) as wrong:
+        working.ask("GET", path, params={"project": "ep01", "after": "nosuch"})
+    assert (wrong.value.status // 100, "first page" in wrong.value.message) == (4, True)
+
+
 def test_what_cannot_be_done_is_said_in_the_language_asked_for(working: ApiClient) -> None:
     with pytest.raises(ApiError) as english:
         working.ask("GET", "/tasks/999")

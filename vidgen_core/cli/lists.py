@@ -142,10 +142,10 @@ def _all_tasks(
 
     wanted = TaskFilter(statuses=frozenset({status} if status else ()), verdict=verdict, after=0)
     if limit is not None:
-        newest = session.app.tasks.page(session.where.id, wanted, "id", descending=True, limit=limit)
+        newest = session.app.task_list.page(session.where.id, wanted, "id", descending=True, limit=limit)
         yield from reversed(newest.items)
         return
-    while found := session.app.tasks.page(session.where.id, wanted, "id", descending=False, limit=BLOCK).items:
+    while found := session.app.task_list.page(session.where.id, wanted, "id", descending=False, limit=BLOCK).items:
         yield from found
         wanted = dataclasses.replace(wanted, after=found[-1].id)
 

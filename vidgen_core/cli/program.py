@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import typer
 
-from vidgen_core.cli import (
-    autopilot,
-    doctor,
-    exporting,
-    generating,
-    lists,
-    projects,
-    reports,
-    running,
-    scripts,
-    serving,
-    settings,
-    spending,
-    task_commands,
-)
 from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of, text
 from vidgen_core.domain.errors import VidgenError
 
+#: The modules in the order of ``vidgen --help``, as a person needs them, with the commands of each; one that has a command
+#: that is to be run is imported alone.
+MODULES: Final = {
+    "serving": "serve rehearse mcp agent",
+    "scripts": "script prompts",
+    "generating": "import generate pictures pick-picture finish use-finished",
+    "autopilot": "way go",
+    "running": "run worker resume demo judge",
+    "lists": "shots chains tasks logs",
+    "projects": "projects rename-project copy-project archive-project delete-project characters set-character "
+    "delete-character sent review",
+    "task_commands": "retry look-again confirm cancel delete adopt link pick move",
+    "exporting": "export conform backup restore store",
+    "reports": "figures dispute",
+    "spending": "spend budget ledger",
+    "doctor": "check keys doctor notify scale",
+    "settings": "config",
+}
+
 
 def build(wanted: str | None = None) -> typer.Typer:
-    """The commands in the order of ``vidgen --help``: as a person needs them.
+    """The commands of the program.
 
     :param wanted: the command that is to be run; where there is one of that name the others are left out
     """
@@ -40,25 +45,11 @@ def build(wanted: str | None = None) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    modules = (
-        serving,
-        scripts,
-        generating,
-        autopilot,
-        running,
-        lists,
-        projects,
-        task_commands,
-        exporting,
-        reports,
-        spending,
-        doctor,
-        settings,
-    )
-    every = (one for module in modules for one in module.commands.registered_commands)
+    owner = [name for name, commands in MODULES.items() if wanted in commands.split()]
+    every = [import_module(f"vidgen_core.cli.{name}").commands for name in owner or MODULES]
     only = typer.Typer()
-    only.registered_commands = [one for one in every if one.name == wanted]
-    for group in [only] if only.registered_commands else [module.commands for module in modules]:
+    only.registered_commands = [one for group in every for one in group.registered_commands if one.name == wanted]
+    for group in [only] if only.registered_commands else every:
         app.add_typer(group)
     return app
 

@@ -245,11 +245,13 @@ def _ended_since(session: Session, project_id: int | None, since: datetime) -> l
     from vidgen_core.domain.tasks import ENDED
 
     found: list[Task] = []
+    after = None
     while True:
-        page = session.app.tasks.page(project_id, TaskFilter(statuses=ENDED), "finished", limit=200, offset=len(found))
+        page = session.app.tasks.page(project_id, TaskFilter(statuses=ENDED), "finished", limit=200, after=after)
         news = [task for task in page.items if task.finished_at and task.finished_at >= since]
         found += news
-        if len(news) < 200:
+        after = page.next
+        if after is None or len(news) < len(page.items):
             return found
 
 

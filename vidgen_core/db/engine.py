@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,68 +20,89 @@ from vidgen_core.db import dialect
 from vidgen_core.db.backends import backend_of
 from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.db.ledger_chain import ChainRepository, Head
-from vidgen_core.db.repositories.access import (
-    CURRENT,
-    AgentRepository,
-    QuoteRepository,
-    RequestRepository,
-    SessionRepository,
-)
-from vidgen_core.db.repositories.attempts import AttemptRepository
-from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository, ShotChainRepository
-from vidgen_core.db.repositories.candidates import CandidateRepository
-from vidgen_core.db.repositories.disputes import DisputeRepository
-from vidgen_core.db.repositories.ledger import LedgerRepository
-from vidgen_core.db.repositories.log import LogRepository
-from vidgen_core.db.repositories.projects import ProjectRepository
-from vidgen_core.db.repositories.reports import ReportRepository
-from vidgen_core.db.repositories.scripts import (
-    LlmCallRepository,
-    ProgressRepository,
-    PromptVersionRepository,
-    ScriptRepository,
-)
-from vidgen_core.db.repositories.shots import ShotRepository
-from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
-from vidgen_core.db.repositories.takes import ReviewRepository, TakeRepository
-from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.transaction import Transaction
+from vidgen_core.db.transaction import CURRENT, Transaction
 from vidgen_core.domain.errors import StoreError
 
 if TYPE_CHECKING:
     from vidgen_core.db.copying import Copied
+    from vidgen_core.db.repositories.access import (
+        AgentRepository,
+        QuoteRepository,
+        RequestRepository,
+        SessionRepository,
+    )
+    from vidgen_core.db.repositories.attempts import AttemptRepository
+    from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository, ShotChainRepository
+    from vidgen_core.db.repositories.candidates import CandidateRepository
+    from vidgen_core.db.repositories.disputes import DisputeRepository
+    from vidgen_core.db.repositories.ledger import LedgerRepository
+    from vidgen_core.db.repositories.log import LogRepository
+    from vidgen_core.db.repositories.projects import ProjectRepository
+    from vidgen_core.db.repositories.reports import ReportRepository
+    from vidgen_core.db.repositories.scripts import (
+        LlmCallRepository,
+        ProgressRepository,
+        PromptVersionRepository,
+        ScriptRepository,
+    )
+    from vidgen_core.db.repositories.shots import ShotRepository
+    from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
+    from vidgen_core.db.repositories.takes import ReviewRepository, TakeRepository
+    from vidgen_core.db.repositories.tasks import TaskRepository
+
+
+class _Repository:
+    """A repository of a transaction; imported, and made once, when it is first asked for, because most commands need few."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._made: Callable[[Transaction], Any] | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name, self._kind = name, owner.__annotations__[name]
+
+    def __get__(self, tx: Transaction, owner: type | None = None) -> Any:
+        if self._made is None:
+            self._made = getattr(import_module(f"vidgen_core.db.repositories.{self._module}"), self._kind)
+        # From now on the attribute is found before this is asked.
+        tx.__dict__[self._name] = made = self._made(tx)
+        return made
+
+
+def _repository(module: str) -> Any:
+    return _Repository(module)
 
 
 class Tx(Transaction):
     """A transaction with its repositories, each made when it is first asked for."""
 
-    projects = cached_property(ProjectRepository)
-    shots = cached_property(ShotRepository)
-    tasks = cached_property(TaskRepository)
-    attempts = cached_property(AttemptRepository)
-    ledger = cached_property(LedgerRepository)
+    projects: ProjectRepository = _repository("projects")
+    shots: ShotRepository = _repository("shots")
+    tasks: TaskRepository = _repository("tasks")
+    attempts: AttemptRepository = _repository("attempts")
+    ledger: LedgerRepository = _repository("ledger")
     chain = cached_property(ChainRepository)
-    takes = cached_property(TakeRepository)
-    reviews = cached_property(ReviewRepository)
-    candidates = cached_property(CandidateRepository)
-    log = cached_property(LogRepository)
-    keys = cached_property(KeyRepository)
-    heartbeat = cached_property(HeartbeatRepository)
-    state = cached_property(StateRepository)
-    batches = cached_property(BatchRepository)
-    shot_chains = cached_property(ShotChainRepository)
-    draws = cached_property(DrawRepository)
-    disputes = cached_property(DisputeRepository)
-    reports = cached_property(ReportRepository)
-    uploads = cached_property(UploadRepository)
-    prompts = cached_property(PromptVersionRepository)
-    scripts = cached_property(ScriptRepository)
-    llm_calls = cached_property(LlmCallRepository)
-    progress = cached_property(ProgressRepository)
-    sessions = cached_property(SessionRepository)
-    requests = cached_property(RequestRepository)
-    agents = cached_property(AgentRepository)
-    quotes = cached_property(QuoteRepository)
+    takes: TakeRepository = _repository("takes")
+    reviews: ReviewRepository = _repository("takes")
+    candidates: CandidateRepository = _repository("candidates")
+    log: LogRepository = _repository("log")
+    keys: KeyRepository = _repository("state")
+    heartbeat: HeartbeatRepository = _repository("state")
+    state: StateRepository = _repository("state")
+    batches: BatchRepository = _repository("batches")
+    shot_chains: ShotChainRepository = _repository("batches")
+    draws: DrawRepository = _repository("batches")
+    disputes: DisputeRepository = _repository("disputes")
+    reports: ReportRepository = _repository("reports")
+    uploads: UploadRepository = _repository("state")
+    prompts: PromptVersionRepository = _repository("scripts")
+    scripts: ScriptRepository = _repository("scripts")
+    llm_calls: LlmCallRepository = _repository("scripts")
+    progress: ProgressRepository = _repository("scripts")
+    sessions: SessionRepository = _repository("access")
+    requests: RequestRepository = _repository("access")
+    agents: AgentRepository = _repository("access")
+    quotes: QuoteRepository = _repository("access")
 
 
 class Store:

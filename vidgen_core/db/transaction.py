@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
+from contextvars import ContextVar
 from functools import cached_property
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 from sqlalchemy import Connection, Executable, Text, cast, func, select, update
 from sqlalchemy.engine import CursorResult
@@ -24,6 +25,17 @@ _NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 _NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
 _THIS_REVISION: Final = PreparedStatement(REVISION)
 _NEXT_REVISION: Final = PreparedStatement(_NEXT)
+
+
+class Begun(NamedTuple):
+    """A request that is being carried out: its row and its owner."""
+
+    id: int
+    owner: str
+
+
+#: The request for which this thread or coroutine writes.
+CURRENT: Final[ContextVar[Begun | None]] = ContextVar("vidgen_request", default=None)
 
 
 class Transaction:

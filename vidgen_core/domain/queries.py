@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
@@ -12,6 +12,8 @@ from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 
 T = TypeVar("T")
+#: Characters of ``Page.next``.
+LONGEST_MARK: Final = 1_000
 ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
 #: How a list of shots is ordered; each in the direction that is asked for: what needs a person, or is newest, first.
 ShotSort = Literal["order", "number", "state", "takes", "changed"]
@@ -28,6 +30,8 @@ class Page(Generic[T]):
     items: list[T]
     total: int
     total_is_least: bool = False
+    #: After which the next page begins (``db.keyset``); None: there is none.
+    next: str | None = None
 
 
 @dataclass(frozen=True)

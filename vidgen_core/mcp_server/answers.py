@@ -97,6 +97,7 @@ class ShotsAnswer(ResponseModel):
     """A part of the shots of a project."""
 
     total: int
+    next: str | None
     shots: list[ShotAnswer]
 
 

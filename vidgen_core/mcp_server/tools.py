@@ -17,7 +17,7 @@ from vidgen_core.domain.agents import QuoteKind
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId, picture_providers, video_providers
-from vidgen_core.domain.queries import ShotFilter, ShotState
+from vidgen_core.domain.queries import LONGEST_MARK, ShotFilter, ShotState
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import LIVE, MOST_DRAWS, FinishVerb, Task, UntilPass
@@ -130,11 +130,11 @@ def list_shots(
     state: ShotState = "all",
     text: Annotated[str, Field(max_length=200, description="Searched for in numbers, prompts and scripts.")] = "",
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
+    after: Annotated[str | None, Field(max_length=LONGEST_MARK, description="`next` of the part before.")] = None,
 ) -> ShotsAnswer:
     """Shots of a project in their order, with their prompts, takes and what the checks say of them."""
-    page = caller.app.shots.page(caller.project(project).id, ShotFilter(state=state, text=text), limit, offset)
-    return ShotsAnswer(total=page.total, shots=[ShotAnswer.of(view) for view in page.items])
+    page = caller.app.shots.page(caller.project(project).id, ShotFilter(state=state, text=text), limit, after)
+    return ShotsAnswer(total=page.total, next=page.next, shots=[ShotAnswer.of(view) for view in page.items])
 
 
 def get_shot(caller: Caller, project: ProjectName, shot: Number) -> ShotAnswer:

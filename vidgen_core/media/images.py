@@ -92,22 +92,31 @@ def inspect_image(path: Path) -> ImageFacts:
     return facts
 
 
-def keep_image(path: Path, images_folder: Path) -> str:
+def keep_image(path: Path, images_folder: Path, inspected: str | None = None) -> str:
     """Copy a picture's bytes untouched into the image store and return its key ``<sha256>.<ext>``.
 
+    :param inspected: the key of what ``inspect_image`` was content with: the same bytes are not decoded again
     :raises FileError: as ``inspect_image``, and disk_full, folder_read_only
     """
-    facts = inspect_image(path)
+    digest, _, ending = (inspected or "").partition(".")
+    if not digest or _digest(path) != digest:
+        ending = FORMATS[inspect_image(path).format]
     with translate_os_errors(path), path.open("rb") as source:
-        return _keep(source, FORMATS[facts.format], images_folder)
+        return _keep(source, ending, images_folder)
 
 
-def keep_image_bytes(data: bytes, images_folder: Path) -> str:
+def keep_image_bytes(data: bytes, images_folder: Path, inspected: str | None = None) -> str:
     """Store a picture in memory; like ``keep_image``."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
         path.write_bytes(data)
-        return keep_image(path, images_folder)
+        return keep_image(path, images_folder, inspected)
+
+
+def _digest(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
 
 
 def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Image:

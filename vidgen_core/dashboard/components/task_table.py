@@ -10,12 +10,13 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import task_filter
+from vidgen_core.dashboard.components import paging, task_filter
 from vidgen_core.dashboard.components.labels import elapsed, mode_label, status_label, verdict_label
 from vidgen_core.dashboard.components.media import drawn_url, outside
 from vidgen_core.dashboard.components.task_filter import Query
@@ -88,13 +89,15 @@ def find_rows(visit: Visit, query: Query, page: int, *, fresh: bool) -> RowOrder
 def forget_order() -> None:
     """Query again in the next run, because the user asks for it."""
     st.session_state.pop(_ORDER, None)
+    paging.forget("tasks")
 
 
 def _ask(visit: Visit, asked: tuple[int, Query, int]) -> Page[int]:
     project, query, page = asked
     if query.wanted is None:
         return Page([], 0)
-    found = visit.app.tasks.page(project, query.wanted, query.sort, query.descending, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+    read = partial(visit.app.tasks.page, project, query.wanted, query.sort, query.descending, PAGE_SIZE)
+    found = paging.turn("tasks", asked[:2], page, PAGE_SIZE, read)
     return Page([task.id for task in found.items], found.total, found.total_is_least)
 
 

@@ -7,7 +7,6 @@ marks its row in the same transaction, so after a crash it is known whether anyt
 from __future__ import annotations
 
 from collections import defaultdict
-from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +16,7 @@ from vidgen_core.db.dialect import upsert
 from vidgen_core.db.repository import Repository, money, now
 from vidgen_core.db.schema.queue import attempts, llm_calls, tasks
 from vidgen_core.db.schema.system import agents, quotes, requests, sessions
+from vidgen_core.db.transaction import Begun
 from vidgen_core.domain.agents import Agent, Quote, QuoteState
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.money import OWED, Money
@@ -85,13 +85,6 @@ class SessionRepository(Repository):
 KEPT: Final = timedelta(hours=24)
 
 
-class Begun(NamedTuple):
-    """A request that is being carried out: its row and its owner."""
-
-    id: int
-    owner: str
-
-
 class Known(NamedTuple):
     """The row of a request."""
 
@@ -103,10 +96,6 @@ class Known(NamedTuple):
     #: None: not answered yet.
     status: int | None
     answer: str | None
-
-
-#: The request for which this thread or coroutine writes.
-CURRENT: Final[ContextVar[Begun | None]] = ContextVar("vidgen_request", default=None)
 
 
 class RequestRepository(Repository):

@@ -9,8 +9,22 @@ from itertools import chain, count
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
+from vidgen_core.db import keyset
 from vidgen_core.db.dialect import among, contains, listed
 from vidgen_core.db.repositories.batches import ShotChainRepository
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
@@ -96,11 +110,20 @@ _BY_STATE: Final = case(
     (shots.c.failed_count > 0, 1),
     else_=3,
 )
-_SORTS: Final[dict[str, tuple[ColumnElement[Any], ...]]] = {
-    "state": (_BY_STATE,),
-    "takes": (shots.c.completed_count.desc(),),
-    "changed": (shots.c.changed_rev.desc(),),
+#: What orders come before the position, and whether they fall.
+_SORTS: Final[dict[ShotSort, tuple[ColumnElement[Any], bool]]] = {
+    "state": (_BY_STATE, False),
+    "takes": (shots.c.completed_count, True),
+    "changed": (shots.c.changed_rev, True),
 }
+_ORDER: Final = (shots.c.position, shots.c.id)
+
+
+def _after(keys: Sequence[ColumnElement[Any]], last: Sequence[Any], *, falls: bool) -> ColumnElement[bool]:
+    parts = [and_(keys[0] == last[0], part) for part in keyset.parts_after(keys[1:], last[1:])]
+    # The first condition is what an index is read by.
+    begin, beyond = (keys[0] <= last[0], keys[0] < last[0]) if falls else (keys[0] >= last[0], keys[0] > last[0])
+    return and_(begin, or_(*parts, beyond))
 
 
 class ShotRepository(Repository):
@@ -178,20 +201,48 @@ class ShotRepository(Repository):
         return None if row is None else _shot(row)
 
     def page(
-        self, project_id: int, where: ShotFilter, limit: int, offset: int = 0, sort: ShotSort = "order"
+        self,
+        project_id: int,
+        where: ShotFilter,
+        limit: int,
+        after: str | None = None,
+        skip: int = 0,
+        sort: ShotSort = "order",
     ) -> Page[Shot]:
-        wanted = _wanted(project_id, where)
-        total = self.count(project_id, where)
-        order = (*_SORTS.get(sort, ()), shots.c.position, shots.c.id)
-        if sort == "number":
-            from natsort import natsorted
+        """A part of the shots; ``after`` and ``skip`` as for tasks.
 
-            # As people read them, which SQLite cannot: 1.2 before 1.10.
-            named = self.tx.execute(select(shots.c.id, shots.c.number).where(*wanted).order_by(*order)).all()
-            ids = [row.id for row in natsorted(named, key=lambda row: row.number)]
-            return Page(self.many(ids[offset : offset + limit]), total)
-        query = select(*_COLUMNS).where(*wanted).order_by(*order).limit(limit).offset(offset)
-        return Page([_shot(row) for row in self.tx.execute(query)], total)
+        :raises InputError: page_mark_unknown
+        """
+        wanted, total = _wanted(project_id, where), self.count(project_id, where)
+        if sort == "number":
+            return self._numbered(wanted, limit, after, skip, total)
+        key, falls = _SORTS.get(sort, (None, False))
+        keys = _ORDER if key is None else (key, *_ORDER)
+        if after is not None:
+            wanted.append(_after(keys, keyset.keys_of(after, sort, keys), falls=falls))
+        first = () if key is None else (key.label("key"),)
+        order = (*(one.desc() if falls else one for one in first), *_ORDER)
+        query = select(*_COLUMNS, *first).where(*wanted).order_by(*order).limit(limit + 1)
+        rows = [row._asdict() for row in self.tx.execute(query.offset(skip) if skip else query)]
+        marks = [[row.pop(one.name) for one in first] + [row["position"], row["id"]] for row in rows]
+        more = keyset.mark_of(sort, marks[limit - 1]) if len(rows) > limit else None
+        return Page([Shot.model_validate(row) for row in rows[:limit]], total, next=more)
+
+    def _numbered(
+        self, wanted: list[ColumnElement[Any]], limit: int, after: str | None, skip: int, total: int
+    ) -> Page[Shot]:
+        """In the order of numbers as people read them, which no database can: 1.2 before 1.10."""
+        from natsort import natsort_keygen
+
+        keys = (shots.c.number, *_ORDER)
+        natural = natsort_keygen(key=lambda row: row[0])
+        found = [((natural(row), *row[1:]), row) for row in self.tx.execute(select(*keys).where(*wanted)).all()]
+        if after is not None:
+            last = keyset.keys_of(after, "number", keys)
+            found = [one for one in found if one[0] > (natural(last), *last[1:])]
+        rows = [row for _, row in sorted(found)[skip : skip + limit + 1]]
+        more = keyset.mark_of("number", rows[limit - 1]) if len(rows) > limit else None
+        return Page(self.many([row.id for row in rows[:limit]]), total, next=more)
 
     def count(self, project_id: int, where: ShotFilter) -> int:
         """Number of shots that match; constant time without a text."""

@@ -11,8 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Double,
+    Row,
+    Select,
+    and_,
+    func,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 
+from vidgen_core.db import keyset
 from vidgen_core.db.dialect import among, contains, unindexed
 from vidgen_core.db.repository import COUNTED_TO, Repository
 from vidgen_core.db.schema.queue import tasks, texts
@@ -20,8 +34,8 @@ from vidgen_core.db.schema.sums import task_counts
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.tasks import ENDED
 
-#: SQLite merges at most 500 streams; beyond this many cells (hundreds of projects at once) all rows are sorted.
-_MOST_CELLS: Final = 400
+#: SQLite merges at most 500 streams; beyond this many (hundreds of projects at once) all rows are sorted.
+_MOST_STREAMS: Final = 400
 #: Up to this many rows are found first and sorted then, so that a text is searched only once.
 _FEW: Final = 2_000
 #: When one row in this many matches, checking row by row finds a page faster than sorting all matches.
@@ -29,6 +43,9 @@ _DENSE: Final = 10
 
 #: Orders whose key a task may lack.
 _MAY_BE_MISSING: Final = frozenset({"finished", "duration", "cost", "verdict"})
+
+#: Orders by what all tasks of a cell have alike.
+_OF_CELLS: Final = frozenset({"status", "provider"})
 
 _Query = Select[Any] | CompoundSelect[Any]
 
@@ -38,15 +55,21 @@ class _SortOrder:
     sort: TaskSort
     descending: bool
 
+    @property
+    def name(self) -> str:
+        return f"{self.sort}-" if self.descending else self.sort
+
     def keys(self) -> tuple[ColumnElement[Any], ...]:
-        """Sort keys before the id. Ids rise with the time of creation."""
+        """Sort keys before the id, as the database has them. Ids rise with the time of creation."""
         match self.sort:
             case "id" | "created":
                 return ()
             case "shot":
                 return (tasks.c.shot_position, tasks.c.take)
             case "finished":
-                return (tasks.c.finished_at,)
+                return (type_coerce(tasks.c.finished_at, Double),)
+            case "cost":
+                return (type_coerce(tasks.c.cost, BigInteger),)
             case column:
                 return (tasks.c[column],)
 
@@ -60,38 +83,69 @@ class _SortOrder:
     def turned(self) -> _SortOrder:
         return _SortOrder(self.sort, not self.descending)
 
+    def after(self, last: list[Any]) -> list[tuple[bool, ColumnElement[bool]]]:
+        """The rows after one, in parts that each lie together in an index: whether their key is missing, and which they are."""
+        columns = [*self.keys(), tasks.c.id]
+        if self.sort not in _MAY_BE_MISSING:
+            return [(False, part) for part in keyset.parts_after(columns, last, descending=self.descending)]
+        missing = columns[0].is_(None)
+        if last[0] is None:
+            [behind] = keyset.parts_after([tasks.c.id], last[1:], descending=self.descending)
+            there = [] if self.descending else [(False, columns[0].is_not(None))]
+            return [(True, and_(missing, behind)), *there]
+        parts = [(False, part) for part in keyset.parts_after(columns, last, descending=self.descending)]
+        return [*parts, (True, missing)] if self.descending else parts
+
 
 class Search(Repository):
     """Finds ids of live tasks; ``None`` as project means all projects."""
 
     def page(
-        self, project_id: int | None, where: TaskFilter, sort: TaskSort, descending: bool, limit: int, offset: int
+        self,
+        project_id: int | None,
+        where: TaskFilter,
+        sort: TaskSort,
+        descending: bool,
+        limit: int,
+        after: str | None,
+        skip: int,
     ) -> Page[int]:
         order = _SortOrder(sort, descending)
+        last = None if after is None else keyset.keys_of(after, order.name, [*order.keys(), tasks.c.id])
         few = self._ids(_narrowed(project_id, where).limit(_FEW + 1)) if where.narrow else []
         if where.narrow and len(few) <= _FEW:
-            found = select(tasks.c.id).where(among(tasks.c.id, few)).order_by(*order.of([*order.keys(), tasks.c.id]))
-            return Page(self._ids(found.limit(limit).offset(offset)), len(few))
+            found = _sorted(select(tasks.c.id).where(among(tasks.c.id, few)), order, last)
+            return self._page(found, order, limit, skip, len(few))
         cells = self._cells(project_id, where)
         size = sum(cell.n for cell in cells)
         total = self._count(project_id, where) if size and where.narrow else size
-        if offset >= total:
-            return Page([], total)
+        least = where.narrow and total >= COUNTED_TO
         dense = total >= COUNTED_TO or total * _DENSE >= size
-        if total >= COUNTED_TO and where.narrow:
-            query = self._ordered(project_id, where, cells, order, dense=dense)
-            return Page(self._ids(query.limit(limit).offset(offset)), total, total_is_least=True)
-        end = min(offset + limit, total)
-        turn = offset > total - end
-        query = self._ordered(project_id, where, cells, order.turned() if turn else order, dense=dense)
-        ids = self._ids(query.limit(end - offset).offset(total - end if turn else offset))
-        return Page(ids[::-1] if turn else ids, total)
+        end = min(skip + limit, total)
+        if last is None and not least and skip > total - end:
+            # Nearer to the end than to the beginning, or behind it.
+            ahead = self._ordered(project_id, where, cells, order.turned(), dense=dense)
+            if ahead is None or skip >= total:
+                return Page([], total)
+            rows = self.tx.execute(ahead.limit(end - skip).offset(total - end)).all()[::-1]
+            return Page([row.id for row in rows], total, next=_mark(order, rows[-1]) if rows and end < total else None)
+        query = self._ordered(project_id, where, cells, order, last, dense=dense)
+        return self._page(query, order, limit, skip, total, least=least)
+
+    def _page(
+        self, query: _Query | None, order: _SortOrder, limit: int, skip: int, total: int, *, least: bool = False
+    ) -> Page[int]:
+        if query is None:
+            return Page([], total, least)
+        query = query.limit(limit + 1)
+        rows = self.tx.execute(query.offset(skip) if skip else query).all()
+        more = _mark(order, rows[limit - 1]) if len(rows) > limit else None
+        return Page([row.id for row in rows[:limit]], total, least, more)
 
     def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
         cells = self._cells(project_id, where)
-        if not cells:
-            return []
-        return self._ids(self._ordered(project_id, where, cells, _SortOrder("id", descending=False), dense=False))
+        query = self._ordered(project_id, where, cells, _SortOrder("id", descending=False), dense=False)
+        return [] if query is None else self._ids(query)
 
     def _ids(self, query: _Query) -> list[int]:
         return list(self.tx.execute(query).scalars())
@@ -106,11 +160,31 @@ class Search(Repository):
         return int(self.tx.execute(select(func.count()).select_from(rows)).scalar_one())
 
     def _ordered(
-        self, project_id: int | None, where: TaskFilter, cells: list[Row[Any]], order: _SortOrder, *, dense: bool
-    ) -> _Query:
-        if len(cells) > _MOST_CELLS or (where.narrow and not dense):
-            return _narrowed(project_id, where).order_by(*order.of([*order.keys(), tasks.c.id]))
-        return _merged(cells, where, order)
+        self,
+        project_id: int | None,
+        where: TaskFilter,
+        cells: list[Row[Any]],
+        order: _SortOrder,
+        last: list[Any] | None = None,
+        *,
+        dense: bool,
+    ) -> _Query | None:
+        """All matching rows in order, or those after ``last``; None: there cannot be one."""
+        streams = [stream for cell in cells for stream in _streams(cell, where, order, last)]
+        if len(streams) > _MOST_STREAMS or (streams and where.narrow and not dense):
+            return _sorted(_narrowed(project_id, where), order, last)
+        return _merged(streams, order) if streams else None
+
+
+def _mark(order: _SortOrder, row: Row[Any]) -> str:
+    return keyset.mark_of(order.name, [*row[1:], row.id])
+
+
+def _sorted(query: Select[Any], order: _SortOrder, last: list[Any] | None) -> Select[Any]:
+    """Ids and keys of the rows of a query, in order, or those after ``last``."""
+    if last is not None:
+        query = query.where(or_(*(part for _, part in order.after(last))))
+    return query.add_columns(*order.keys()).order_by(*order.of([*order.keys(), tasks.c.id]))
 
 
 def _in_cells(
@@ -159,20 +233,30 @@ def _by_row(where: TaskFilter) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def _merged(cells: list[Row[Any]], where: TaskFilter, order: _SortOrder) -> CompoundSelect[Any]:
-    merged = union_all(*(_stream(cell, where, order) for cell in cells))
+def _merged(streams: list[Select[Any]], order: _SortOrder) -> CompoundSelect[Any]:
+    merged = union_all(*streams)
     columns = merged.selected_columns
     keys = [column for column in columns if column.name != "id"]
     return merged.order_by(*order.of([*keys, columns.id]))
 
 
-def _stream(cell: Row[Any], where: TaskFilter, order: _SortOrder) -> Select[Any]:
+def _streams(cell: Row[Any], where: TaskFilter, order: _SortOrder, last: list[Any] | None) -> list[Select[Any]]:
+    """The rows of a cell, or those after ``last``, each part in the order of an index."""
     c = tasks.c
     wanted = [getattr(c, name) == getattr(cell, name) for name in ("project_id", "provider", "output", "status")]
-    keys = order.keys()
+    keys, missing = order.keys(), None
     if order.sort in ("finished", "duration"):
         # Set exactly for ended tasks, like the partial indexes; the condition that it is NULL tells SQLite that
         # ordering by it needs no sort.
-        wanted.append(keys[0].is_not(None) if cell.status in ENDED else keys[0].is_(None))
+        missing = cell.status not in ENDED
+        wanted.append(keys[0].is_(None) if missing else keys[0].is_not(None))
     labelled = [key.label(f"key{number}") for number, key in enumerate(keys)]
-    return select(c.id, *labelled).where(*wanted, c.deleted_at.is_(None), *_by_row(where))
+    query = select(c.id, *labelled).where(*wanted, c.deleted_at.is_(None), *_by_row(where))
+    if last is None:
+        return [query]
+    if order.sort in _OF_CELLS:
+        here, there = getattr(cell, order.sort), last[0]
+        if here != there:
+            return [query] if (here > there) is not order.descending else []
+        return [query.where(*keyset.parts_after([c.id], last[1:], descending=order.descending))]
+    return [query.where(part) for lacks, part in order.after(last) if missing is None or lacks is missing]

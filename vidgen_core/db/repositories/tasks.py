@@ -276,11 +276,17 @@ class TaskRepository(Repository):
         sort: TaskSort = "id",
         descending: bool = True,
         limit: int = 50,
-        offset: int = 0,
+        after: str | None = None,
+        skip: int = 0,
     ) -> Page[Task]:
-        """A part of the task table. Of a text, the total is counted up to 100,001 (``total_is_least``)."""
-        found = Search(self.tx).page(project_id, where, sort, descending, limit, offset)
-        return Page(self.many(found.items), found.total, found.total_is_least)
+        """A part of the task table. Of a text, the total is counted up to 100,001 (``total_is_least``).
+
+        :param after: the mark of a page (``Page.next``)
+        :param skip: so many rows from there; reading over them takes its time, so it is for jumps only
+        :raises InputError: page_mark_unknown
+        """
+        found = Search(self.tx).page(project_id, where, sort, descending, limit, after, skip)
+        return Page(self.many(found.items), found.total, found.total_is_least, found.next)
 
     def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
         """Ids of all tasks that match, oldest first."""

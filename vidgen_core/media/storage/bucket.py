@@ -162,8 +162,8 @@ class BucketMedia(LocalMedia):
     def add_poster(self, path: Path) -> None:
         self._put(path, f"posters/{path.name}")
 
-    def add_picture(self, picture: Path | bytes) -> str:
-        key = super().add_picture(picture)
+    def add_picture(self, picture: Path | bytes, inspected: str | None = None) -> str:
+        key = super().add_picture(picture, inspected)
         if self._size(f"images/{key}") is None:
             self._put(self.path_of_picture(key), f"images/{key}")
         return key

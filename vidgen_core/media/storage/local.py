@@ -119,16 +119,19 @@ class LocalMedia:
     def add_poster(self, path: Path) -> None:
         """Keep a poster that lies in the folder of posters."""
 
-    def add_picture(self, picture: Path | bytes) -> str:
+    def add_picture(self, picture: Path | bytes, inspected: str | None = None) -> str:
         """Check a picture and put it into the image store; its key, ``<sha256>.<ext>``.
 
+        :param inspected: as for ``keep_image``
         :raises FileError: as ``keep_image``
         """
         # The picture library is loaded only where a picture is opened.
         from vidgen_core.media.images import keep_image, keep_image_bytes
 
         folder = self._locations.images
-        return keep_image_bytes(picture, folder) if isinstance(picture, bytes) else keep_image(picture, folder)
+        if isinstance(picture, bytes):
+            return keep_image_bytes(picture, folder, inspected)
+        return keep_image(picture, folder, inspected)
 
     def add_export(self, path: Path) -> None:
         """Keep a finished export."""

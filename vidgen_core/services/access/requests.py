@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vidgen_core.db.repositories.access import CURRENT, Begun, Known
+from vidgen_core.db.repositories.access import Known
+from vidgen_core.db.transaction import CURRENT, Begun
 from vidgen_core.services.context import Service
 
 __all__ = ["Begun", "Known", "Requests"]

@@ -1,4 +1,4 @@
-"""Tasks: making them, watching them, and the ways on when one has failed."""
+"""Tasks: making them, and the ways on when one has failed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from vidgen_core import money
 from vidgen_core.db import Tx
-from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.context import Service
 from vidgen_core.services.generation import canaries, drawing, gate, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
 from vidgen_core.services.generation.selection import check_shot, having_takes, select
+from vidgen_core.services.generation.task_list import TaskList
 from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, new_tasks, refusals
 from vidgen_core.worker import canary
 
@@ -34,65 +33,8 @@ SLICE = 500
 ASKED = frozenset({"chain_drifted", "chain_previous_stale"})
 
 
-class Tasks(Service):
-    """Our units of queued work."""
-
-    # --- reading
-
-    @requires(Role.VIEWER)
-    def get(self, task_id: int) -> Task:
-        """:raises NotFound:"""
-        with self._ctx.store.read() as tx:
-            return tx.tasks.get(task_id)
-
-    @requires(Role.VIEWER)
-    def many(self, ids: Sequence[int]) -> list[Task]:
-        with self._ctx.store.read() as tx:
-            return tx.tasks.many(list(ids))
-
-    @requires(Role.VIEWER)
-    def page(
-        self,
-        project_id: int | None,
-        wanted: TaskFilter = EVERY,
-        sort: TaskSort = "id",
-        descending: bool = True,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> Page[Task]:
-        with self._ctx.store.read() as tx:
-            return tx.tasks.page(project_id, wanted, sort, descending, limit, offset)
-
-    @requires(Role.VIEWER)
-    def ids(self, project_id: int | None, wanted: TaskFilter = EVERY) -> list[int]:
-        with self._ctx.store.read() as tx:
-            return tx.tasks.ids(project_id, wanted)
-
-    @requires(Role.VIEWER)
-    def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
-        with self._ctx.store.read() as tx:
-            return tx.tasks.counts(project_id)
-
-    @requires(Role.VIEWER)
-    def attempts(self, task_id: int) -> list[Attempt]:
-        """The money ledger of one task, in order."""
-        with self._ctx.store.read() as tx:
-            return tx.attempts.of_task(task_id)
-
-    @requires(Role.VIEWER)
-    def at_revision(self, ids: Collection[int]) -> tuple[int, list[Task]]:
-        """Tasks, and the store's revision of which they are; those that were deleted are left out."""
-        with self._ctx.store.read() as tx:
-            return tx.rev, tx.tasks.many(list(ids))
-
-    @requires(Role.VIEWER)
-    def changes(self, projects: Collection[int], since: int, ids: Collection[int]) -> dict[int, Task | None]:
-        """Those of some tasks that changed after the revision ``since``; None: it was deleted."""
-        with self._ctx.store.read() as tx:
-            changed = {id_ for project in projects for id_ in tx.tasks.changed_since(project, since)}.intersection(ids)
-            found: dict[int, Task | None] = dict.fromkeys(changed)
-            found.update((task.id, task) for task in tx.tasks.many(list(changed)))
-            return found
+class Tasks(TaskList):
+    """Our units of queued work: making them, and the ways on."""
 
     # --- making
 

@@ -392,7 +392,7 @@ class Imports:
         # Many rows name one picture, and pictures come back.
         if row.image_key and self._ctx.media.has_picture(row.image_key):
             return row.image_key
-        return self._shots.keep_image(image)
+        return self._ctx.media.add_picture(image, row.image_key)
 
 
 def _unpacked(row: PlannedShot, staging: Staging) -> PlannedShot:

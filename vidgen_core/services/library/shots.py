@@ -98,13 +98,17 @@ class Shots:
         project_id: int,
         wanted: ShotFilter = EVERY,
         limit: int = 20,
-        offset: int = 0,
+        after: str | None = None,
+        skip: int = 0,
         sort: ShotSort = "order",
     ) -> Page[ShotView]:
-        """One page of shots, in their order or another, each with its tasks and takes."""
+        """One page of shots, in their order or another, each with its tasks and takes.
+
+        :raises InputError: page_mark_unknown
+        """
         with self._ctx.store.read() as tx:
-            found = tx.shots.page(project_id, wanted, limit, offset, sort)
-        return Page(items=self.views([shot.id for shot in found.items]), total=found.total)
+            found = tx.shots.page(project_id, wanted, limit, after, skip, sort)
+        return Page(self.views([shot.id for shot in found.items]), found.total, next=found.next)
 
     @requires(Role.VIEWER)
     def view(self, shot_id: int) -> ShotView:
@@ -172,11 +176,11 @@ class Shots:
             return tx.shots.by_number(project_id, number)
 
     @requires(Role.VIEWER)
-    def frames(self, project_id: int, limit: int = 500, offset: int = 0) -> Page[Frame]:
+    def frames(self, project_id: int, limit: int = 500, after: str | None = None, skip: int = 0) -> Page[Frame]:
         """A part of the shots in their order, as a storyboard shows them."""
         settings, usual = self._ctx.settings(), cache(self._usual_length)
         with self._ctx.store.read() as tx:
-            found = tx.shots.page(project_id, EVERY, limit, offset)
+            found = tx.shots.page(project_id, EVERY, limit, after, skip)
             chosen = {take.id: take for take in tx.takes.chosen(project_id)}
             standing = tx.takes.stand_ins(project_id)
 
@@ -186,7 +190,7 @@ class Shots:
             length = take.with_file_of(file).shown_seconds if take and file else planned.params.duration
             return Frame(shot, take, file, length or usual(planned.provider, planned.model))
 
-        return Page(items=[frame(shot) for shot in found.items], total=found.total)
+        return Page([frame(shot) for shot in found.items], found.total, next=found.next)
 
     def _usual_length(self, provider: ProviderId, model: str) -> float:
         """Seconds of a video whose length is left to the model."""

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query
 from starlette.requests import HTTPConnection
 
 from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.queries import LONGEST_MARK
 from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Visitor, as_visitor
@@ -40,7 +41,7 @@ Catalogue = Annotated[Text, Depends(_catalogue)]
 PathId = Annotated[int, Path(ge=1, le=LARGEST)]
 ProjectName = Annotated[str, Query(min_length=1, max_length=120, description="The project by its name.")]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
-Offset = Annotated[int, Query(ge=0, le=10_000_000)]
+After = Annotated[str | None, Query(max_length=LONGEST_MARK, description="``next`` of the page before.")]
 Search = Annotated[str, Query(max_length=200)]
 
 

@@ -21,10 +21,10 @@ from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ChainResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
+    After,
     App,
     Catalogue,
     Limit,
-    Offset,
     PathId,
     ProjectName,
     Search,
@@ -72,12 +72,12 @@ def list_shots(
     state: Annotated[ShotState, Query()] = "all",
     text: Search = "",
     limit: Limit = 100,
-    offset: Offset = 0,
+    after: After = None,
 ) -> ShotPage:
     """Shots of a project in their order, page by page."""
     where = project_of(app, project)
-    page = app.shots.page(where.id, ShotFilter(state=state, text=text), limit, offset)
-    return ShotPage(total=page.total, items=[ShotResponse.of(view, where.name) for view in page.items])
+    page = app.shots.page(where.id, ShotFilter(state=state, text=text), limit, after)
+    return ShotPage(total=page.total, next=page.next, items=[ShotResponse.of(view, where.name) for view in page.items])
 
 
 @router.post("/shots", tags=["shots"])

@@ -29,10 +29,10 @@ from vidgen_core.services.schemas.money import OrderedResponse
 from vidgen_core.services.schemas.tasks import RefusedShot, TaskResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
+    After,
     App,
     Catalogue,
     Limit,
-    Offset,
     PathId,
     ProjectName,
     Search,
@@ -76,15 +76,15 @@ def list_tasks(
     sort: TaskSort = "id",
     descending: bool = False,
     limit: Limit = 100,
-    offset: Offset = 0,
+    after: After = None,
 ) -> TaskPage:
     """Tasks of a project, page by page."""
     where = project_of(app, project)
     wanted = TaskFilter(
         statuses=frozenset(status or ()), provider=provider, kind=kind, text=text, output=output, verdict=verdict
     )
-    page = app.tasks.page(where.id, wanted, sort, descending, limit, offset)
-    return TaskPage(total=page.total, items=answers(page.items, t, where))
+    page = app.tasks.page(where.id, wanted, sort, descending, limit, after)
+    return TaskPage(total=page.total, next=page.next, items=answers(page.items, t, where))
 
 
 @router.post("", responses=errors(404, 409))

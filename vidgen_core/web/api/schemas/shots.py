@@ -178,6 +178,8 @@ class ShotPage(ResponseModel):
     """A part of a list."""
 
     total: int
+    next: str | None
+    """``after`` of the page that follows; null: there is none."""
     items: list[ShotResponse]
 
 

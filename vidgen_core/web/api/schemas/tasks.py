@@ -22,6 +22,8 @@ class TaskPage(ResponseModel):
     """A part of a list."""
 
     total: int
+    next: str | None
+    """``after`` of the page that follows; null: there is none."""
     items: list[TaskResponse]
 
 

@@ -38,6 +38,11 @@ def shots(plan: ImportPlan) -> list[tuple[str | None, str]]:
         ([["镜号", "画面", "时长"], ["第一场 咖啡馆"], [1, "走", 5], ["第二场 街道"], [1, "跑", 5], ["镜号", "画面", "时长"], [2, "飞", 5], ["合计", None, 15]], [("1-1", "走"), ("2-1", "跑"), ("2-2", "飞")], 4),
         ([["镜号", "画面"], ["1", "走"], ["", "第一场雨落下"], ["", "Scene 3 fades in"]], [("1", "走"), (None, "第一场雨落下"), (None, "Scene 3 fades in")], 0),
         ([["场次", "镜号", "画面"], ["1", "1", "走"], [None, "2", "跑"]], [("1", "走"), ("2", "跑")], 0),
+        ([["镜号", "画面描述", "台词"], ["No.", "Description", "Dialogue"], [1, "走", "好"]], [("1", "走")], 1),
+        ([["镜号", "画面", "时长"], ["(编号)", "（文字）", "(秒)"], [1, "（走）", 5]], [("1", "（走）")], 1),
+        ([["镜号", "画面", "时长"], ["必填", "必填，不超过500字", "单位：秒"], [1, "走", 5]], [("1", "走")], 1),
+        ([["镜号", "画面", "时长"], [1, "走", 5], ["合计", "1 镜", 5]], [("1", "走")], 1),
+        ([[1, "https://x.test/a.png", "她转身走开"], [2, "", "雨夜的街道"]], [("1", "她转身走开"), ("2", "雨夜的街道")], 0),
         ([["分镜脚本"], ["Shot", "001", "002"], ["Visual", "girl", "boy"], ["Dialogue", "hi", ""]], [("001", "girl"), ("002", "boy")], 0),
     ],
 )  # fmt: skip
@@ -50,6 +55,15 @@ def test_a_sheet_is_read_however_it_is_laid_out(
     assert [note.params["count"] for note in plan.notes if note.code == "rows_no_shots"] == (
         [left_out] if left_out else []
     )
+
+
+def test_a_row_of_formulas_that_nobody_has_reckoned_is_named(tmp_path: Path) -> None:
+    plan = book(tmp_path, [["镜号", "画面"], ["=ROW()", '=CONCATENATE("a", "b")'], [2, "跑"]])
+
+    assert [(shot.line, shot.verdict, [reason.code for reason in shot.reasons]) for shot in plan.shots] == [
+        (2, "rejected", ["cell_unreckoned"]),
+        (3, "ok", []),
+    ]
 
 
 def test_pictures_of_a_sheet_on_its_side_belong_to_their_columns(tmp_path: Path) -> None:

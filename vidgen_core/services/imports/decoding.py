@@ -45,7 +45,7 @@ def _encodings(data: bytes) -> Iterator[str]:
         yield marked
         return
     sample = data[:_SAMPLE]
-    if b"\0" in sample:
+    if sample.count(0) * 20 > len(sample):
         yield from _wide(sample)
         return
     yield from ("utf-8", *(["cp1252"] if _is_western(sample) else []), "gb18030")

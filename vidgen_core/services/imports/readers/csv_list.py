@@ -45,8 +45,12 @@ _NUMBER_AHEAD: Final = re.compile(
     r"(?:[镜鏡][头頭]?)?)\s*+(?:[)）\]】]|[.、:：．](?!\d)|-\s)\s*+",
     re.IGNORECASE,
 )
+#: What is written in XML is no prompt.
+_MARKUP: Final = re.compile(r"\s*+<[?!a-z]", re.IGNORECASE)
 #: ``+----+-----+`` between the rows of a drawn table.
 _RULER: Final = re.compile(r"\+[-=+]{3,}\+")
+#: Such lines of a table that has them between its rows, not only around its header.
+_DRAWN: Final = 4
 #: Lines that name what stands below them.
 _NAMES: Final = re.compile(
     r"(?m)^[ \t]*+(?:[^:：\s][^:：\n]{0,40}[:：]|#{1,6} [^\n]{1,40}|\*\*[^\n]{1,40}\*\*)[ \t]*+$"
@@ -80,7 +84,7 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
     """
     likely: list[Sheet] = []
     for text in decodings(read_bytes(source, name)):
-        found = html_sheets(text) or _markdown(text) or _table(text, name, chosen)
+        found = html_sheets(text) or _markdown(text) or _drawn(text) or _table(text, name, chosen)
         if found:
             return found
         prompts = record_sheet(text) or _prompts(text, Path(name).suffix.lower())
@@ -222,7 +226,36 @@ def _markdown(text: str) -> list[Sheet]:
             sheets.append(Sheet(title, rows))
         else:
             place += 1
-    return sheets
+    return _as_one(sheets)
+
+
+def _as_one(sheets: list[Sheet]) -> list[Sheet]:
+    """Tables with one header, a scene each, as one table with the heading of each beside its rows."""
+    if len(sheets) < 2 or not all(sheet.title and sheet.rows[0].cells == sheets[0].rows[0].cells for sheet in sheets):
+        return sheets
+    header = sheets[0].rows[0]
+    width = len(header.cells)
+    rows = [
+        row._replace(cells=[*row.cells[:width], *[""] * (width - len(row.cells)), sheet.title])
+        for sheet in sheets
+        for row in sheet.rows[1:]
+    ]
+    return [Sheet("", [header._replace(cells=[*header.cells, "场次"]), *rows])]
+
+
+def _drawn(text: str) -> list[Sheet]:
+    """A table with a line drawn between its rows, whose cells may go over several lines."""
+    lines = text.split("\n")
+    rulers = [place for place, line in enumerate(lines) if _RULER.match(line.strip())]
+    if len(rulers) < _DRAWN:
+        return []
+    rows = []
+    for above, below in itertools.pairwise(rulers):
+        cut = [_cut(line) for line in lines[above + 1 : below] if "|" in line]
+        if cut:
+            columns = itertools.zip_longest(*cut, fillvalue="")
+            rows.append(TableRow(above + 2, ["\n".join(filter(None, cells)) for cells in columns]))
+    return [Sheet("", rows)] if find_header([row.cells for row in rows[:HEAD]]) else []
 
 
 def _cut(line: str) -> list[str]:
@@ -263,7 +296,7 @@ def _pieces(text: str) -> list[tuple[int, str]]:
 def _prompts(text: str, ending: str) -> Sheet | None:
     """Prompts one a line or one a paragraph; None for what rather is a table whose header nobody knows."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-    if not clean(text) or _is_garbage(text) or _looks_like_table(text):
+    if not clean(text) or _is_garbage(text) or _looks_like_table(text) or (_MARKUP.match(text) and "</" in text):
         return None
     if ending not in PROSE_ENDINGS and re.search(r"[,;\t|]", text):
         return None

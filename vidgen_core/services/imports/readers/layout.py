@@ -47,6 +47,13 @@ _SUM: Final = re.compile(
 )
 
 
+#: ``（秒）``, ``必填，不超过500字``, ``required``: what is to be written below.
+_HINT: Final = re.compile(
+    r"[(（\[【][^()（）\[\]【】]*+[)）\]】]|(?:必填|选填|可选|单位|填写|required\b|optional\b|unit\b).*+",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def arranged(sheet: Sheet, chosen: Mapping[str, str] | None = None) -> Sheet:
     """The sheet with its header above its shots.
 
@@ -133,7 +140,7 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
         shows = any(columns.fields.get(field) in filled for field in ("prompt", "image", "picture_prompt"))
         if row.broken:
             kept.append(row)
-        elif len(filled) > 1 and row.cells == header.cells:
+        elif not row.pictures and len(filled) > 1 and (row.cells == header.cells or _explains(filled, columns)):
             left_out += 1
         elif (
             len(words) == 1
@@ -154,6 +161,15 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
     if heading and scene is None:
         header = header._replace(cells=[*header.cells, "场次"])
     return header, kept, left_out
+
+
+def _explains(filled: Mapping[int, str], columns: Columns) -> bool:
+    """Whether a row is no shot: it says once more what its columns are, what is to be written there, or what their sum is."""
+    number = filled.get(columns.fields.get("shot", -1), "")
+    meant = {place: field for place, field in columns.meant.items() if place in filled}
+    again = [place for place, field in meant.items() if field in match_columns([filled[place]]).fields]
+    is_hint = not any(map(str.isdecimal, number)) and all(map(_HINT.fullmatch, filled.values()))
+    return (len(meant) > 1 and len(again) == len(meant)) or is_hint or _SUM.fullmatch(number) is not None
 
 
 def _is_named_once(body: Sequence[TableRow], scene: int, shot: int | None) -> bool:

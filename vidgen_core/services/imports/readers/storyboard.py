@@ -14,6 +14,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.loose_json import Damaged, read_json, read_loosely, read_whole
+from vidgen_core.services.imports.numbers import number_of
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.csv_list import read_bytes
@@ -37,6 +38,11 @@ _SCENE_KEYS: Final = (
 #: Where an object says the text or the file that it stands for.
 _SAYS: Final = (
     "url", "path", "file", "src", "uri", "text", "plain_text", "content", "line", "description", "prompt", "seconds", "value", "name",
+)  # fmt: skip
+#: Where the texts of answers stand in them: 0 is the first of an array.
+_ANSWERS: Final = (
+    ("choices", 0, "message", "content"), ("content", 0, "text"), ("candidates", 0, "content", "parts", 0, "text"),
+    ("output_text",), ("message", "content"), ("response",),
 )  # fmt: skip
 _SPEAKERS: Final = ("speaker", "character", "who", "role", "角色", "人物")
 _DEEPEST: Final = 8
@@ -121,11 +127,22 @@ def storyboard_sheet(source: Path | bytes, name: str) -> Sheet:
 
 
 def _entries(board: Any, name: str) -> list[_Entry]:
-    found = list(_shots(board))
+    found = list(_shots(_answered(board)))
     if not found and not isinstance(board, list) and not (isinstance(board, dict) and board.get("shots") == []):
         raise InputError("storyboard_without_shots", name=name)
     check_rows(len(found), name)
     return found
+
+
+def _answered(board: Any) -> Any:
+    """What a language model has said, of the answer of its API as it came; everything else as it is."""
+    for path in _ANSWERS:
+        held = board
+        for key in path:
+            held = held.get(key) if isinstance(held, dict) else held[0] if isinstance(held, list) and held else None
+        if isinstance(held, str) and (read := _read(held, "", 0)):
+            return read[0]
+    return board
 
 
 def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
@@ -146,12 +163,19 @@ def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
 
 def _inside(one: Any, scene: str, depth: int) -> Iterator[_Entry]:
     """An entry of an array: a shot, or a scene with its own."""
-    if isinstance(one, dict) and (key := _holder(one)) is not None:
+    if isinstance(one, dict) and (key := _holder(one)) is not None and not _is_shot_beside(one, key):
         # A record of a database is no scene.
         number = _number(one) if plain_header(key) in _HOLDERS else ""
         yield from _shots(one[key], number or scene, depth + 1)
     else:
         yield _Entry(one, scene)
+
+
+def _is_shot_beside(one: dict[str, Any], key: str) -> bool:
+    """Whether an object with prompts is one shot itself: it has pictures of its own beside them."""
+    texts = one[key]
+    fields = match_columns([name for name in one if name != key]).fields
+    return isinstance(texts, list) and all(isinstance(text, str) for text in texts) and "image" in fields
 
 
 def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
@@ -161,7 +185,10 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
         # Shots by their numbers.
         yield from (_Entry(one, scene, key) for key, one in held.items())
     elif (key := _holder(held)) is not None:
-        yield from _shots(held[key], scene, depth + 1)
+        several = [name for name in held if _has_shots(held[name])] if plain_header(key) not in _HOLDERS else [key]
+        for name in several:
+            # Scenes by their names.
+            yield from _shots(held[name], name if len(several) > 1 else scene, depth + 1)
     elif are_objects and not _says(held):
         for one in values:
             yield from _shots(one, scene, depth + 1)
@@ -349,7 +376,7 @@ def _row(place: int, entry: _Entry, chosen: Mapping[str, str] | None) -> ListRow
     # An entry without any value is still an entry, and refused as an empty one.
     row = cut_row(place, texts, columns) or ListRow(place, {}, {})
     if entry.key and not row.cells.get("shot"):
-        row.cells["shot"] = entry.key
+        row.cells["shot"] = number_of(entry.key) or entry.key
     if entry.scene and "scene" not in row.extra:
         row.extra["scene"] = entry.scene
     return row

@@ -25,6 +25,8 @@ from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
 HEAD: Final = 30
 #: Stands for every sheet that has a header.
 EVERY_SHEET: Final = "*"
+#: Fields of a table that is a list of shots.
+_ENOUGH: Final = 2
 #: First values of a column that are shown when its header says nothing.
 _SHOWN: Final = 3
 
@@ -71,8 +73,9 @@ def plan_sheets(
     """
     found = [(sheet, *head) for sheet in sheets if (head := find_header(_head(sheet), choice.columns))]
     chosen = [table for table in found if _is_chosen(table[0], choice)]
-    if not choice.sheets:
-        chosen = chosen[:1]
+    if not choice.sheets and chosen:
+        # The first that says more of a shot than its text: a table of characters may stand above it.
+        chosen = [max(chosen, key=lambda table: min(len(table[2].fields), _ENOUGH))]
     if not chosen:
         raise InputError("list_without_header", name=name)
     rows: list[ListRow] = []
@@ -125,6 +128,8 @@ def _list_rows(rows: Sequence[TableRow], columns: Columns, *, hidden: bool) -> I
             yield ListRow(row.line, {}, {}, broken=row.broken)
         elif cut := cut_row(row.line, _with_links(row, columns), columns, row.pictures):
             yield cut._replace(warnings=row.warnings)
+        elif row.warnings:
+            yield ListRow(row.line, {}, {}, broken=row.warnings[0])
 
 
 def _with_links(row: TableRow, columns: Columns) -> list[str]:

@@ -62,6 +62,10 @@ def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
     for index, row in found:
         if any(cell is not EMPTY_CELL and cell.value is not None for cell in row):
             grid[index] = [None if cell is EMPTY_CELL else cell for cell in row]
+    # Rows are read as wide as they may be.
+    filled = max((place for row in grid.values() for place, cell in enumerate(row) if cell), default=-1)
+    width = 1 + max([filled, *(column for _, column in (*parts.links, *parts.unreckoned))] if parts else [filled])
+    grid = {index: row[:width] for index, row in grid.items()}
     if parts is None:
         return Sheet(sheet.title, [_row(index, cells, {}, hidden=False) for index, cells in grid.items()])
     pictures = {place: tuple(held) for place, held in parts.pictures.items() if place[1] < _MOST_COLUMNS}
@@ -78,6 +82,7 @@ def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
     for row, column in parts.unreckoned:
         if (row, column) not in pictures:
             unreckoned.setdefault(row, []).append(column)
+            grid.setdefault(row, [])
     rows = [
         _row(
             index, grid[index], by_row.get(index, {}), unreckoned.get(index, ()), hidden=index in parts.hidden_rows

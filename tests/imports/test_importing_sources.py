@@ -276,3 +276,17 @@ def test_rows_with_nothing_but_a_picture_prompt_are_shots_of_their_own(folder: P
     plan = read_storyboard(json.dumps(board).encode(), folder)
 
     assert codes(plan) == [(1, "ok", []), (2, "ok", []), (3, "warning", ["row_repeated"])]
+
+
+@pytest.mark.parametrize("ending", ["srt", "vtt", "txt", "ass"])
+def test_subtitles_are_no_list_of_prompts(tmp_path: Path, ending: str) -> None:
+    text = "[Script Info]\nTitle: x\n" if ending == "ass" else "1\n00:00:00.000 --> 00:00:05.000\nHello\n"
+    (tmp_path / f"p.{ending}").write_text(text)
+
+    assert refusal(tmp_path / f"p.{ending}") == "document_unread"
+
+
+def test_markup_is_no_prompt(tmp_path: Path) -> None:
+    (tmp_path / "p.xml").write_text("<shots><shot><prompt>a</prompt></shot></shots>")
+
+    assert refusal(tmp_path / "p.xml") == "list_without_header"

@@ -135,3 +135,23 @@ def test_what_cannot_be_read_is_said(name: str, data: bytes, code: str) -> None:
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="script_unreadable"):
         read_script(tmp_path / "gone.txt", "gone.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.srt", "1\n00:00:00,000 --> 00:00:05,000\n<i>Hello</i>\nthere\n\n2\n00:00:05,000 --> 00:00:06,000\n走\n"),
+        ("l.vtt", "WEBVTT\n\n00:00.000 --> 00:05.000\nHello\nthere\n\n00:05.000 --> 00:06.000\n走\n"),
+    ],
+)  # fmt: skip
+def test_what_subtitles_say_is_a_script(name: str, text: str) -> None:
+    assert read_script(text.encode(), name) == "Hello\nthere\n\n走"
+
+
+def test_the_speakers_of_subtitles_are_those_of_the_script() -> None:
+    text = (
+        "[Script Info]\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        "Dialogue: 0,0:00:00.00,0:00:05.00,Default,小红,0,0,0,,{\\i1}你好{\\i0}\\N再见\n"
+    )
+
+    assert read_script(text.encode(), "l.ass") == "小红: 你好\n再见"

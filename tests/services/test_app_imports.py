@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -122,3 +123,39 @@ def test_progress_is_told(app: Vidgen, project: Project, shot_list: Path) -> Non
 def test_a_list_that_is_not_there_is_a_sentence(app: Vidgen, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="source_missing"):
         app.imports.plan([tmp_path / "nowhere.csv"])
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def test_an_archive_is_read_with_the_archives_in_it_and_what_is_no_list_is_named(
+    app: Vidgen, tmp_path: Path, picture: Path
+) -> None:
+    csv = "镜号,参考图,提示词\n1,r.png,a\n".encode()
+    archive = tmp_path / "board.zip"
+    archive.write_bytes(
+        packed(
+            {
+                "Board.csv": csv,
+                "Board_all.csv": csv,
+                "pictures.zip": packed({"more.zip": packed({"r.png": picture.read_bytes()})}),
+                "说明.pdf": b"%PDF-1.4",
+                "cut.mp4": b"xxxx",
+                "lines.srt": b"1\n00:00:00,000 --> 00:00:05,000\nHello\n",
+            }
+        )
+    )
+
+    plan = app.imports.plan([archive])
+
+    assert [(shot.number, shot.prompt, shot.has_picture) for shot in plan.shots] == [("1", "a", True)]
+    assert sorted((note.params["source"], note.code) for note in plan.notes) == [
+        ("cut.mp4", "source_unknown"),
+        ("lines.srt", "document_unread"),
+        ("说明.pdf", "document_unread"),
+    ]

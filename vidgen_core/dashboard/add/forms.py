@@ -18,7 +18,7 @@ from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, lists_among
+from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, lists_among, readable
 from vidgen_core.services.imports.readers.table import SheetInspection
 from vidgen_core.services.imports.template import template_csv
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
@@ -74,8 +74,8 @@ def front_door(visit: Visit) -> None:
     if way:
         with st.container(border=True):
             {"paste": _paste, "form": _form, "folder": watch.folder}[way](visit)
-    for path in st.session_state.get(_LEFT, ()):
-        st.error(sentence(InputError("document_unread", name=path.name)), icon=":material/error:")
+    for note in st.session_state.get(_LEFT, ()):
+        st.error(sentence(InputError(note.code, **note.params)), icon=":material/error:")
     _script(t)
     _files(t)
 
@@ -92,8 +92,8 @@ def _came(paths: list[Path]) -> None:
     scripts = [path for path in found if path.suffix.lower() in _SCRIPTS]
     if scripts:
         st.session_state[_SCRIPT] = scripts[-1]
-    st.session_state[_LEFT] = left = [path for path in found if path.suffix.lower() in _UNREAD]
-    if rest := [path for path in found if path not in scripts and path not in left]:
+    rest, st.session_state[_LEFT] = readable(path for path in found if path not in scripts)
+    if rest:
         request.add_files("files", rest)
         want_files()
 

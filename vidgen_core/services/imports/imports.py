@@ -152,18 +152,23 @@ class Imports:
         """
         # Reading tables and pictures takes libraries that no other command needs.
         from vidgen_core.services.imports.readers.archive import is_archive
-        from vidgen_core.services.imports.readers.reader import read_sources
+        from vidgen_core.services.imports.readers.reader import read_sources, readable
 
         chosen = dict(choices or {})
         paths: list[Path] = []
+        left: list[RowNote] = []
         for source in sources:
-            # What is unpacked lies in a staging folder, which is deleted after a day.
-            inside = self.unpack(source, self.open_staging()) if is_archive(source) else [source]
+            inside = [source]
+            if is_archive(source):
+                # What is unpacked lies in a staging folder, which is deleted after a day.
+                inside, notes = readable(self.unpack(source, self.open_staging()))
+                left += notes
             chosen |= dict.fromkeys(inside, chosen[source]) if source in chosen else {}
             paths += inside
         for path, columns in self._kept_mappings(paths, chosen).items():
             chosen[path] = (chosen.get(path) or ListChoice()).model_copy(update={"columns": columns})
-        return read_sources(paths, may_leave=may_leave, choices=chosen, spare=spare, progress=progress)
+        plan = read_sources(paths, may_leave=may_leave, choices=chosen, spare=spare, progress=progress)
+        return plan.model_copy(update={"notes": (*plan.notes, *left)})
 
     def _mappings(self) -> dict[str, dict[str, str]]:
         with self._ctx.store.read() as tx:

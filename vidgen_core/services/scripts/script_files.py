@@ -1,4 +1,4 @@
-"""Script files as text: plain, Markdown, Word, Fountain, Final Draft."""
+"""Script files as text: plain, Markdown, Word, Fountain, Final Draft, and what subtitles say."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 
+_SUBTITLES: Final = (".srt", ".vtt", ".ass", ".ssa")
 #: Endings that can be read.
-SCRIPT_ENDINGS: Final = (".txt", ".md", ".markdown", ".docx", ".fountain", ".spmd", ".fdx")
+SCRIPT_ENDINGS: Final = (".txt", ".md", ".markdown", ".docx", ".fountain", ".spmd", ".fdx", *_SUBTITLES)
 #: Bytes of a file, and of a Word file's text once it is unpacked; a feature film has about 200,000 characters.
 LARGEST: Final = 20 * 1024 * 1024
 #: Characters of a script.
@@ -36,7 +37,22 @@ def read_script(source: Path | bytes, name: str) -> str:
         text = from_fountain(text)
     elif ending in (".md", ".markdown"):
         text = from_markdown(text)
+    elif ending in _SUBTITLES:
+        text = _spoken(text, name)
     return tidy(text, name)
+
+
+def _spoken(text: str, name: str) -> str:
+    """What subtitles say, a paragraph each, with the speakers that ASS names."""
+    # For the first file of this kind alone.
+    import pysubs2
+
+    try:
+        events = pysubs2.SSAFile.from_string(text, format_=Path(name).suffix.lower()[1:]).events
+    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+        raise InputError("script_unreadable", name=name) from error
+    said = ((event.name.strip(), event.plaintext.strip()) for event in events if not event.is_comment)
+    return "\n\n".join(f"{who}: {line}" if who else line for who, line in said if line)
 
 
 def tidy(text: str, name: str = "") -> str:

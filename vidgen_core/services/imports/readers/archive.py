@@ -14,6 +14,8 @@ from vidgen_core.services.imports.staging import Staging
 #: Files of one archive, and bytes of all of them.
 MOST_FILES: Final = 10_000
 MOST_BYTES: Final = 2 << 30
+#: Archives within archives.
+_DEEPEST: Final = 3
 _OFFICE: Final = ("[content_types].xml", "mimetype")
 _UTF8_NAMES: Final = 0x800
 
@@ -31,29 +33,41 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(path: Path, staging: Staging) -> list[Path]:
-    """The files of an archive in a folder of staging, without those that systems add.
+    """The files of an archive, and of archives in it, in a folder of staging, without those that systems add.
 
     :raises InputError: zip_broken, zip_too_large
     :raises FileError: as ``Staging.reserve``
     """
     found: list[Path] = []
     left = MOST_BYTES
+    too_large = InputError("zip_too_large", name=path.name, files=MOST_FILES, limit=MOST_BYTES >> 20)
+    archives = [(path, path.stem, 0)]
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if _is_wanted(entry)]
-            if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > MOST_BYTES:
-                raise InputError("zip_too_large", name=path.name, files=MOST_FILES, limit=MOST_BYTES >> 20)
-            for entry in entries:
-                target = staging.reserve(f"{path.stem}/{_name(entry)}")
-                with archive.open(entry) as source, target.open("wb") as file:
-                    while block := source.read(1 << 20):
-                        left -= len(block)
-                        if left < 0:
-                            raise InputError("zip_too_large", name=path.name, files=MOST_FILES, limit=MOST_BYTES >> 20)
-                        file.write(block)
-                found.append(target)
+        for packed, folder, depth in archives:
+            with zipfile.ZipFile(packed) as archive:
+                entries = [entry for entry in archive.infolist() if _is_wanted(entry)]
+                if len(found) + len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > left:
+                    raise too_large
+                names = {entry.filename for entry in entries}
+                for entry in entries:
+                    if entry.filename.removesuffix(".csv") + "_all.csv" in names:
+                        # Notion writes every table twice.
+                        continue
+                    target = staging.reserve(f"{folder}/{_name(entry)}")
+                    with archive.open(entry) as source, target.open("wb") as file:
+                        while block := source.read(1 << 20):
+                            left -= len(block)
+                            if left < 0:
+                                raise too_large
+                            file.write(block)
+                    if depth < _DEEPEST and is_archive(target):
+                        inner = target.relative_to(staging.path).with_suffix("")
+                        archives.append((target, str(inner), depth + 1))
+                    else:
+                        found.append(target)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
         raise InputError("zip_broken", name=path.name) from error
+    staging.remove(packed for packed, _, depth in archives if depth)
     return found
 
 

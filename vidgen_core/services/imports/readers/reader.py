@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.characters import is_library, merge, read_library
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
-from vidgen_core.services.imports.plan import ImportPlan, merge_plans
+from vidgen_core.services.imports.plan import ImportPlan, RowNote, merge_plans
 from vidgen_core.services.imports.readers.csv_list import text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
 from vidgen_core.services.imports.readers.layout import arranged
@@ -29,7 +30,11 @@ LIST_ENDINGS: Final = frozenset(
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".fods"})
 #: Endings of documents that only the programs which made them can hand over.
-DOCUMENT_ENDINGS: Final = frozenset({".pdf", ".numbers", ".xlsb", ".fdx", ".pages", ".key", ".doc", ".docx", ".rtf"})
+DOCUMENT_ENDINGS: Final = frozenset({
+    ".pdf", ".numbers", ".xlsb", ".pages", ".key", ".doc", ".docx", ".rtf", ".fdx", ".fountain", ".spmd", ".srt", ".vtt", ".ass", ".ssa",
+})  # fmt: skip
+#: How subtitles begin: ``00:00:01,000 --> …``, and ASS.
+_SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1,2}:\d{2}[.,]\d{3} --> )", re.MULTILINE)
 #: Endings of what is no list, whatever its first bytes look like.
 _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav"})
 
@@ -73,6 +78,21 @@ def _rest(paths: Sequence[Path], libraries: Mapping[Path, References]) -> list[P
         for image in some
     }
     return [path for path in paths if path not in libraries and str(path.resolve()) not in images]
+
+
+def readable(paths: Iterable[Path]) -> tuple[list[Path], list[RowNote]]:
+    """The lists and pictures among the files of an archive, and a note for every other one."""
+    found: list[Path] = []
+    left: list[RowNote] = []
+    for path in paths:
+        try:
+            if not _is_picture(path) and not is_library(path):
+                kind_of(path)
+        except InputError as error:
+            left.append(RowNote(None, error.code, {"source": path.name, **error.params}))
+        else:
+            found.append(path)
+    return found, left
 
 
 def lists_or_all(paths: Sequence[Path]) -> list[Path]:
@@ -157,7 +177,7 @@ def kind_of(path: Path) -> str:
         raise InputError("source_unknown", path=str(path))
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=str(path))
-    if first.startswith(b"%PDF-"):
+    if first.startswith(b"%PDF-") or _SUBTITLES.search(first):
         raise InputError("document_unread", name=path.name)
     if ending == ".fods" or b"<office:document" in first:
         return "ods"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,10 +13,11 @@ import pytest
 from PIL import Image
 
 from vidgen_core.config.schema import ChecksSettings
+from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.takes import CheckResult, Severity, Verdict
 from vidgen_core.fake_provider.storage import faulty_clips
 from vidgen_core.i18n import LANGUAGES, Text, get_text
-from vidgen_core.media import checks, sample_art
+from vidgen_core.media import checks, sample_art, video
 from vidgen_core.media.checks.clip import ClipRequest
 from vidgen_core.media.checks.process import UNCHECKED, CheckProcess
 from vidgen_core.media.kenburns import RenderSpec, render
@@ -101,6 +104,52 @@ def test_a_fade_to_black_at_the_end_is_no_fault(folder: Path, faded: bool) -> No
     assert ("black" in failed(judged(path))) is not faded
 
 
+def timed(path: Path, frames: list[Image.Image], times: list[float], end: float) -> Path:
+    """A clip whose frames are shown at these seconds, the last one until the end."""
+    even = path.with_suffix(".even.mp4")
+    with av.open(str(even), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"bf": "0", "preset": "superfast"})
+        stream.width, stream.height, stream.pix_fmt = *frames[0].size, "yuv420p"
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_image(picture)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with av.open(str(even)) as source, av.open(str(path), "w") as made:
+        target = made.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for packet, at, until in zip(packets, times, [*times[1:], end], strict=True):
+            packet.stream, packet.time_base = target, Fraction(1, 1000)
+            packet.pts = packet.dts = round(at * 1000)
+            packet.duration = round((until - at) * 1000)
+            made.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "codes"),
+    [
+        ("end", [n / 24 for n in range(36)], {"frozen"}),
+        ("middle", [n / 24 + (3 if n >= 18 else 0) for n in range(36)], {"frozen"}),
+        ("uneven", [n / 24 + n % 3 / 90 for n in range(36)], set()),
+    ],
+)
+def test_frames_that_an_encoder_left_out_stand_still(
+    folder: Path, name: str, times: list[float], codes: set[str]
+) -> None:
+    frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    end = 4.5 if codes else 1.5
+    path = timed(folder / f"times-{name}.mp4", frames, times, end)
+    assert failed(judged(path, seconds=None)) == codes
+
+
+def test_one_black_frame_may_last(folder: Path) -> None:
+    frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    black = [*frames, Image.new("RGB", frames[0].size)]
+    path = timed(folder / "black-end.mp4", black, [n / 24 for n in range(37)], 2.5)
+    assert "black" in failed(judged(path, seconds=None))
+
+
 def test_fewer_pixels_change_no_verdict(folder: Path) -> None:
     results = judged(good(folder), size="720P")
     assert next(one for one in results if one.code == "size_differs").severity is Severity.NOTE
@@ -157,6 +206,10 @@ def hostile(folder: Path, kind: str) -> Path:
                 stream.width, stream.height = 8192, 5200
                 container.mux(stream.encode(av.VideoFrame(8192, 5200, "yuv420p")))
                 container.mux(stream.encode())
+        case "lying":
+            # Its container says 64 × 64 pixels, its pictures have more than are decoded.
+            data = hostile(folder, "huge").read_bytes()
+            path.write_bytes(data.replace(struct.pack(">HH", 8192, 5200), struct.pack(">HH", 64, 64)))
         case "long":
             with av.open(str(path), "w") as container:
                 stream = container.add_stream("libx264", rate=1, options={"preset": "ultrafast"})
@@ -170,13 +223,17 @@ def hostile(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "kind", ["nothing", "half", "noise", "text", "huge", pytest.param("long", marks=pytest.mark.extended)]
+    "kind", ["nothing", "half", "noise", "text", "huge", "lying", pytest.param("long", marks=pytest.mark.extended)]
 )
 def test_a_hostile_clip_fails_with_one_sentence(folder: Path, kind: str) -> None:
     results = judged(hostile(folder, kind))
     assert checks.verdict_of(results) is Verdict.FAIL
     reasons = [one for one in results if one.severity is Severity.FAIL]
     assert len(reasons) == 1 or kind == "long"
+    if kind in ("huge", "lying"):
+        # Nor is a frame of it ever decoded by the worker.
+        with pytest.raises(FileError, match=r"video_too_large|video_unplayable"):
+            video.look_at(hostile(folder, kind), 360)
 
 
 def test_what_takes_too_long_is_doubted_and_the_next_clip_is_checked(folder: Path) -> None:

@@ -82,7 +82,7 @@ def _frames(path: Path, moment: float, count: int, fps: float) -> list[VideoFram
             if stream.time_base:
                 container.seek(begin + int(moment / stream.time_base), stream=stream, backward=True)
             offset = float(begin * stream.time_base) if stream.time_base else 0.0
-            for frame in container.decode(stream):
+            for frame in video.decoded(container, stream, path):
                 early = frame.time is not None and frame.time - offset < moment - 0.5 / fps
                 found = [frame] if early else [*found, frame]
                 if not early and len(found) > count:

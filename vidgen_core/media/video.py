@@ -52,6 +52,11 @@ _MEDIA_TYPES: Final = {
 }
 #: Pixels of the longer side of a poster.
 POSTER_EDGE: Final = 360
+#: Pixels of one frame; a larger one is not decoded (8K has 33 million).
+MOST_FRAME_PIXELS: Final = 40_000_000
+_SIZE: Final = {"max_pixels": str(MOST_FRAME_PIXELS)}
+#: Pixels that are decoded on the way to a frame: four minutes of 1080P, of which only the first frame stands for itself.
+_MOST_DECODED: Final = 12_000_000_000
 #: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
@@ -79,7 +84,7 @@ class VideoFacts(Frozen):
 def probe(path: Path) -> VideoFacts:
     """Read a video to its end without decoding more than its first frame.
 
-    :raises FileError: video_missing, video_unreadable, video_empty, video_truncated, video_unplayable
+    :raises FileError: video_missing, video_unreadable, video_empty, video_truncated, video_unplayable, video_too_large
     """
     return look_at(path)[0]
 
@@ -203,7 +208,7 @@ def first_picture(video: Path, edge: int) -> Image.Image:
     _size(video)
     try:
         with open_video(video) as container:
-            return _first_picture(container.decode(video_stream(container, video)), video, edge)
+            return _first_picture(decoded(container, video_stream(container, video), video), video, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
 
@@ -219,7 +224,7 @@ def last_picture(video: Path, edge: int) -> Image.Image:
             if stream.duration:
                 # The end alone is decoded: from the last key frame before it.
                 container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
-            frame = next(iter(deque(container.decode(stream), maxlen=1)), None)
+            frame = next(iter(deque(decoded(container, stream, video), maxlen=1)), None)
             if frame is not None:
                 return picture_of(frame, edge)
     except (av.FFmpegError, EOFError) as error:
@@ -247,10 +252,11 @@ def _size(path: Path) -> int:
 
 
 def open_video(path: Path) -> InputContainer:
-    """Open a file of a known container; nothing that it names is followed."""
+    """Open a file of a known container; nothing that it names is followed, and no frame decoded that is too large."""
     import av
 
-    return av.open(str(path), "r", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", **_SIZE}
+    return av.open(str(path), "r", options=options)
 
 
 def _boxes(file: IO[bytes], size: int) -> list[tuple[bytes, int]]:
@@ -293,8 +299,8 @@ def _facts(
         raise FileError("video_truncated", path=str(path))
     names = [name for name, _ in boxes]
     container.seek(0)
-    decoded = container.decode(stream)
-    first = next(decoded, None)
+    shown = decoded(container, stream, path)
+    first = next(shown, None)
     if first is None:
         raise FileError("video_unplayable", path=str(path))
     width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
@@ -310,14 +316,35 @@ def _facts(
         ending=_ending(container, head),
         content=content,
     )
-    return facts, itertools.chain([first], decoded)
+    return facts, itertools.chain([first], shown)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The pictures of a video.
+
+    :raises FileError: video_unplayable, video_too_large (width, height)
+    """
     stream = next(iter(container.streams.video), None)
     if stream is None or not stream.width or not stream.height:
         raise FileError("video_unplayable", path=str(path))
+    if stream.width * stream.height > MOST_FRAME_PIXELS:
+        raise FileError("video_too_large", path=str(path), width=stream.width, height=stream.height)
+    # For a file whose frames are larger than it says.
+    stream.codec_context.options = _SIZE
     return stream
+
+
+def decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
+    """The frames from where a container stands.
+
+    :raises FileError: video_unplayable: there is no end to them
+    """
+    pixels = 0
+    for frame in container.decode(stream):
+        pixels += frame.width * frame.height
+        if pixels > _MOST_DECODED:
+            raise FileError("video_unplayable", path=str(path))
+        yield frame
 
 
 def _read_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float, str]:

@@ -13,6 +13,8 @@ from vidgen_core.media.checks.reference_frames import reference
 
 #: Share of dark or bright pixels from which a frame shows nothing.
 _EMPTY: Final = 0.98
+#: Seconds for which every frame is seen at the least.
+_MOMENT: Final = 1e-6
 #: Seconds at the beginning that may be black: many models begin so.
 _BEGINNING: Final = 0.1
 #: Seconds that a fade from or to black may be black, and the most that brightness (0-255) changes from frame to frame in it.
@@ -21,7 +23,7 @@ _FADE_STEP: Final = 12.0
 
 
 def _empty(clip: Clip) -> float | None:
-    """Share of frames, 0–1, that are black or white all over; None where that is what was asked for."""
+    """Share of the time, 0–1, in which a clip is black or white all over; None where that is what was asked for."""
     picture = reference(clip.asked.first_frame)
     if picture is not None:
         grey = np.asarray(picture.convert("L"))
@@ -31,7 +33,7 @@ def _empty(clip: Clip) -> float | None:
     empty = (pictures.dark > _EMPTY) | (pictures.bright > _EMPTY)
     if not empty.all():
         empty = empty & (pictures.times > _BEGINNING) & ~_fades(pictures, empty)
-    return float(empty.mean())
+    return float(np.average(empty, weights=clip.lasting + _MOMENT))
 
 
 def _fades(pictures: Pictures, empty: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def last_sharp_picture(path: Path, edge: int) -> Image.Image:
             stream = video.video_stream(container, path)
             if stream.duration:
                 container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
-            ending = deque(container.decode(stream), maxlen=_ENDING)
+            ending = deque(video.decoded(container, stream, path), maxlen=_ENDING)
             frames.extend(video.picture_of(frame, edge) for frame in ending)
     except (av.FFmpegError, EOFError, OSError) as error:
         raise FileError("video_unplayable", path=str(path)) from error

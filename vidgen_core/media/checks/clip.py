@@ -33,8 +33,6 @@ LARGE: Final = 360
 SMALL: Final = 96
 #: Frames a second that are kept at ``LARGE``.
 LARGE_RATE: Final = 2.0
-#: Pixels of one frame; a larger one is not decoded (8K has 33 million).
-MOST_FRAME_PIXELS: Final = 40_000_000
 #: Pixels decoded of one clip: two minutes of 1080P at 30 frames a second are more than any model makes.
 MOST_PIXELS: Final = 3_000_000_000
 MOST_FRAMES: Final = 3_600
@@ -124,6 +122,13 @@ class Clip:
             raise FileError("video_unplayable", path=str(self.path)) from error
 
     @property
+    def lasting(self) -> Floats:
+        """Seconds for which each frame is seen; of the last one known where the clip was read to its end. As ``pictures``."""
+        times = self.pictures.times
+        end = self.facts.seconds if self.pictures.whole else 0.0
+        return np.diff(times, append=max(end, times[-1]))
+
+    @property
     def first_shown(self) -> Image.Image:
         """The first frame that is not black; as ``pictures``."""
         if "pictures" not in self.__dict__:
@@ -169,8 +174,6 @@ class Clip:
 
 
 def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Pictures:
-    if stream.width * stream.height > MOST_FRAME_PIXELS:
-        raise FileError("video_too_large", path=str(path), width=stream.width, height=stream.height)
     stream.codec_context.thread_count = 1
     small: list[Bytes] = []
     times: list[float] = []
@@ -228,8 +231,6 @@ class _Reading:
             for frame in decoded:
                 pixels += frame.width * frame.height
                 frames += 1
-                if frame.width * frame.height > MOST_FRAME_PIXELS:
-                    return
                 yield frame
                 if pixels > MOST_PIXELS or frames >= MOST_FRAMES:
                     return

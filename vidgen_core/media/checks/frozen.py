@@ -8,7 +8,7 @@ import numpy as np
 
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
-from vidgen_core.media.checks.clip import Clip
+from vidgen_core.media.checks.clip import Clip, Floats, Pictures
 
 #: Seconds between the two frames that are compared: a slow camera is seen only after a while.
 _APART: Final = 0.5
@@ -16,25 +16,44 @@ _APART: Final = 0.5
 _FIELD: Final = 6
 #: Steps of brightness by which the most changed field must change; encoders alone change less.
 _MOVES: Final = 1.2
+#: A frame that is seen so many times longer than the usual one stands still.
+_UNEQUAL: Final = 4.0
 #: Seconds of a clip; a shorter one may be too short for anything to move in it, unless it is a single picture.
 _SHORTEST: Final = 0.7
 
 
 def _still(clip: Clip) -> float | None:
-    """Share of frames, 0–1, after which nothing has moved half a second later."""
+    """Share of the time, 0–1, after which nothing has moved half a second later."""
     if clip.asked.still:
         return None
     pictures = clip.pictures
-    apart = max(1, round(_APART * pictures.fps))
     if len(pictures.small) == 1 and clip.facts.frames <= 1:
         return 1.0
-    if len(pictures.small) <= apart or pictures.times[-1] < _SHORTEST:
+    shown, fps = _shown(pictures, clip.lasting)
+    apart = max(1, round(_APART * fps))
+    if len(shown) <= apart or (len(shown) - 1) / fps < _SHORTEST:
         return None
     fields = _fields(pictures.small)
-    changed = np.abs(fields[apart:] - fields[:-apart]).reshape(len(fields) - apart, -1)
+    pairs, times = np.unique(np.stack([shown[:-apart], shown[apart:]]), axis=1, return_counts=True)
+    changed = np.abs(fields[pairs[1]] - fields[pairs[0]]).reshape(pairs.shape[1], -1)
     # Not the single most changed one: a spinning logo or a blinking dot in a corner is no video.
     most = np.sort(changed, axis=1)[:, -max(3, changed.shape[1] // 50) :].mean(axis=1)
-    return float((most < _MOVES).mean())
+    return float(times[most < _MOVES].sum() / times.sum())
+
+
+def _shown(pictures: Pictures, lasting: Floats) -> tuple[np.ndarray, float]:
+    """Numbers of the frames that are seen at regular moments, and how many of these a second has.
+
+    Of a clip whose frames last unequally long, as when an encoder has left out those in which nothing moves, the moments are
+    those of its usual frame.
+
+    :param lasting: as ``Clip.lasting``
+    """
+    usual = min(float(np.median(lasting[:-1])), _APART) if len(lasting) > 1 else 0.0
+    if usual <= 0 or lasting.max() <= _UNEQUAL * usual:
+        return np.arange(len(pictures.times)), pictures.fps
+    moments = np.arange(0.0, pictures.times[-1] + lasting[-1], usual)
+    return np.searchsorted(pictures.times, moments + usual / 10, side="right") - 1, 1 / usual
 
 
 def _fields(frames: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ FETCH_TRIES = 6
 #: Downloads that may be too slow before the task fails; each makes room for others and goes on later.
 SLOW_TRIES = 12
 #: Codes of errors that another try does not end.
-FINAL = frozenset({"download_too_large", "link_refused"})
+FINAL = frozenset({"download_too_large", "link_refused", "video_too_large"})
 #: Fresh links that may be of no use before the task fails.
 LINK_TRIES = 3
 #: Times that asking for a fresh link may break before the task fails: that nobody answers does not say that there is none.

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.web.live import websocket
 from vidgen_core.web.live.websocket import MANY, Live
 
 
@@ -135,3 +136,17 @@ async def test_nothing_is_looked_at_while_nobody_listens(vidgen: Vidgen) -> None
     live = Live(lambda: vidgen)
     assert not live.watching
     await live.close()
+
+
+async def test_changes_of_this_process_are_told_without_a_poll(
+    vidgen: Vidgen, shot: Shot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "POLL_EVERY", 3_600)
+    live, socket = Live(lambda: vidgen), Socket(shot.project_id)
+    serving = asyncio.create_task(live.serve(socket))  # type: ignore[arg-type]
+    assert (await asyncio.wait_for(socket.told.get(), 30))["hello"]
+    for prompt in ("rain", "sun"):
+        await asyncio.to_thread(vidgen.shots.edit, shot.id, prompt=prompt)
+        assert (await asyncio.wait_for(socket.told.get(), 30))["shots"] == [shot.id]
+    await live.close()
+    await serving

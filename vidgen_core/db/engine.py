@@ -232,9 +232,9 @@ class Store:
             return self._backend.revision()
 
     def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
-        """Let a server tell of changes of any machine as they are committed, in a thread of its own; other databases tell nothing.
+        """Be told of changes as they are committed: by a server, in a thread of its own, of those of any machine, else of ours.
 
-        It does so from the first ``revision`` on, and after a restart of the server from the next one on.
+        A server does so from the first ``revision`` on, and after its restart from the next one on.
         :returns: what ends it
         """
         return self._backend.on_change(tell)

@@ -63,6 +63,8 @@ class Backend(ABC):
         #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
         self._revision_connection: Any = None
         self._revision_lock = threading.Lock()
+        #: Those that are told of changes.
+        self._tells: list[Callable[[], None]] = []
 
     @abstractmethod
     def prepare(self) -> None:
@@ -77,12 +79,15 @@ class Backend(ABC):
         """Seconds since 1970 where the database is."""
         return time.time()
 
-    def reached(self, number: int) -> None:
+    def reached(self, number: int) -> None:  # noqa: ARG002 - for those who count
         """A change of this process with that number is committed."""
+        for tell in tuple(self._tells):
+            tell()
 
-    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - only a server tells
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
         """As ``Store.on_change``."""
-        return lambda: None
+        self._tells.append(tell)
+        return lambda: self._tells.remove(tell)
 
     def _revision(self) -> int:
         if self._revision_connection is None:

@@ -106,8 +106,6 @@ class PostgresBackend(Backend):
         self._session = {**_SESSION, "TimeZone": timezone or _present_offset()}
         # That a broken connection cannot be put back is no news: it is thrown away, and whoever used it was told.
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-        #: Those that are told of changes.
-        self._tells: list[Callable[[], None]] = []
         self._listener: _ChangeListener | None = None
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
@@ -179,10 +177,6 @@ class PostgresBackend(Backend):
         listener = self._listener
         if listener is not None:
             listener.reached(number)
-
-    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
-        self._tells.append(tell)
-        return lambda: self._tells.remove(tell)
 
     def close(self) -> None:
         super().close()

@@ -17,10 +17,10 @@ from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
 
 _LOG = logging.getLogger(__name__)
-#: Seconds between two polls of the revision.
-POLL_EVERY: Final = 0.3
-#: The least of them, where the database tells of changes.
-AT_MOST_EVERY: Final = 0.05
+#: Seconds between two polls of the revision while nobody tells of a change; other processes do not where the database is a file.
+POLL_EVERY: Final = 0.8
+#: The least of them, of a shared database and of a file: many changes in a row are told together.
+AT_MOST_EVERY: Final = {True: 0.05, False: 0.3}
 #: More changed shots than this are reported as *all*.
 MANY: Final = 500
 
@@ -113,23 +113,25 @@ class Live:
             ending.cancel()
 
     async def _watch(self) -> None:
-        end = await self._listen()
+        end, least = await self._listen()
+        loop = asyncio.get_running_loop()
         try:
             while (self._listeners or self.progress.listeners) and not self._ending.is_set():
                 self._stirred.clear()
+                again = loop.time() + least
                 try:
                     await self._poll()
                 except VidgenError as error:
                     _LOG.warning("Cannot read changes: %s", error)
-                # Many changes in a row are told together.
-                await asyncio.sleep(AT_MOST_EVERY)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), POLL_EVERY - AT_MOST_EVERY)
+                    await asyncio.wait_for(self._stirred.wait(), POLL_EVERY)
+                if not self._ending.is_set():
+                    await asyncio.sleep(again - loop.time())
         finally:
             end()
 
-    async def _listen(self) -> Callable[[], None]:
-        """Be told of changes where the database tells of them; returns what ends it."""
+    async def _listen(self) -> tuple[Callable[[], None], float]:
+        """Be told of changes; returns what ends it, and the least time between two polls."""
         loop = asyncio.get_running_loop()
 
         def tell() -> None:
@@ -137,9 +139,10 @@ class Live:
                 loop.call_soon_threadsafe(self._stirred.set)
 
         try:
-            return await asyncio.to_thread(lambda: self._app().on_change(tell))
+            app = await asyncio.to_thread(self._app)
+            return app.on_change(tell), AT_MOST_EVERY[app.store.is_shared]
         except VidgenError:
-            return lambda: None
+            return lambda: None, AT_MOST_EVERY[False]
 
     async def _poll(self) -> None:
         rev = await asyncio.to_thread(self._revision)

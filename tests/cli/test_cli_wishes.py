@@ -148,3 +148,19 @@ def test_queued_tasks_are_cancelled_and_deleted_for_nothing(vidgen: Vidgen, shot
     assert {task["status"] for task in vidgen("tasks", "--json").json} == {"cancelled"}
     assert vidgen("delete", "--all", "--yes").status == 0
     assert vidgen("tasks", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [("--duration", "nan"), ("--duration", "inf"), ("--duration=-3",), ("--aspect", "banana"), ("--size", "x" * 300)],
+)
+def test_a_wish_that_nobody_can_mean_ends_in_one_sentence(
+    vidgen: Vidgen, leave: Callable[..., Task], wish: tuple[str, ...]
+) -> None:
+    leave(timed_out)
+
+    said = vidgen("generate", "--shot", "1.0", "--yes", *wish)
+
+    assert said.status == 2
+    assert len(said.err.strip().splitlines()) == 1
+    assert vidgen("tasks", "--status", "queued", "--json").json == []

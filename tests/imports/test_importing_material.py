@@ -119,3 +119,12 @@ def test_a_last_frame_that_is_not_there_refuses_its_row_alone(folder: Path) -> N
 def test_a_row_of_references_alone_is_a_shot(folder: Path) -> None:
     [shot] = read(folder, ["shot", "prompt", "references"], ["1", "", "blue.png"])
     assert shot.verdict == "ok"
+
+
+def test_more_references_than_a_shot_takes_refuse_the_row_and_lose_none(folder: Path) -> None:
+    links = [f"https://example.com/{number}.png" for number in range(31)]
+    shots = read(
+        folder, ["shot", "更多参考图", "prompt"], ["1", ";".join(links), "run"], ["2", ";".join(links[:30]), "run"]
+    )
+    assert [(shot.verdict, len(shot.pictures)) for shot in shots] == [("rejected", 31), ("ok", 30)]
+    assert [(one.code, one.params) for one in shots[0].reasons] == [("references_over_limit", {"most": 30})]

@@ -171,3 +171,25 @@ def test_a_job_that_is_no_longer_stored_is_refused_before_money(world) -> None:
     assert "finish_too_late" not in {one.code for one in kie.check("topaz/video-upscale", params)}
     assert kie.check("veo/extend", params.model_copy(update={"parent": None}))[0].fatal
     assert Path(old.video).name == "gone.mp4"
+
+
+def test_an_enlarged_take_is_paid_by_its_own_length_whatever_is_asked(world) -> None:
+    home, app, _ = world
+    with home.running():
+        take = take_of(home, app, "happyhorse/image-to-video")
+    usual, asked = (
+        app.finishing.estimate(take.id, FinishOptions(verb=FinishVerb.UPSCALE, seconds=seconds))
+        for seconds in (None, 1.0)
+    )
+    assert asked.money == usual.money
+    assert [(one.problem.code, one.problem.fatal) for one in asked.problems] == [("finish_seconds_not_taken", False)]
+    with pytest.raises(InputError, match="duration_invalid"):
+        app.finishing.estimate(take.id, FinishOptions(verb=FinishVerb.UPSCALE, seconds=float("nan")))
+
+
+def test_seconds_that_an_extension_is_not_told_are_said_to_be_left_out(world) -> None:
+    home, app, _ = world
+    with home.running():
+        take = take_of(home, app, "veo3_fast")
+    (seen,) = app.finishing.estimate(take.id, FinishOptions(verb=FinishVerb.EXTEND, seconds=4.0)).problems
+    assert (seen.problem.code, seen.problem.fatal) == ("finish_seconds_not_taken", False)

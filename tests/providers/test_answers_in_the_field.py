@@ -6,6 +6,7 @@ None of these texts stands in the program; each is of a kind that it has to know
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import textwrap
 from collections.abc import AsyncIterator
@@ -403,6 +404,101 @@ async def test_an_id_that_may_be_of_another_job_is_not_taken(providers, world, n
     assert (await refused(providers, world, name, 200, body)).delivery is D.UNKNOWN
 
 
+#: Where the job of a request may be said to lie: the model, the path it is sent to, and an address in the answer's header.
+LOCATIONS = [
+    ("yunwu", "grok-video-3", "/v1/video/create", "/v1/video/query?id=ID"),
+    ("yunwu", "grok-video-3", "/v1/video/create", "{home}/v1/video/query?lang=en&id=ID"),
+    ("yunwu", "grok-videos", "/v1/videos", "/v1/videos/ID"),
+    ("yunwu", "kling-v2-6", "/kling/v1/videos/text2video", "{home}/kling/v1/videos/text2video/ID"),
+    ("yunwu", "kling-3.0-turbo", "/kling/text-to-video/kling-3.0-turbo", "/kling/text-to-video/kling-3.0-turbo/ID/"),
+    ("yunwu", "viduq3-pro", "/ent/v2/text2video", "/ent/v2/tasks/ID/creations"),
+    ("yunwu", "MiniMax-Hailuo-02", "/minimax/v1/video_generation", "/minimax/v1/query/video_generation?task_id=ID"),
+    ("yunwu", "doubao-seedance-2-0-260128", "/volc/v1/contents/generations/tasks", "tasks/ID"),
+    ("kie", "veo3_fast", "/api/v1/veo/generate", "/api/v1/veo/record-info?taskId=ID"),
+    ("kie", "bytedance/seedance-2", "/api/v1/jobs/createTask", "{home}/api/v1/jobs/recordInfo?taskId=ID"),
+]  # fmt: skip
+
+
+async def order_answered(providers, world, name: str, model: str, path: str, status: int = 201, **answer: Any) -> str:
+    """The id of the job of an order whose request was answered so."""
+    provider = providers[name]
+    size = {"size": "768P", "duration": 6.0} if "Hailuo" in model else {}
+    order = world.order(provider, model=model, picture=None, **size)
+    prepared = await provider.prepare(order, KEY)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(path).respond(status, **answer)
+        return (await provider.submit(order, prepared, KEY)).remote_id
+
+
+@pytest.mark.parametrize(("name", "model", "path", "location"), LOCATIONS)
+@pytest.mark.parametrize("body", ["", "{}", '{"status": "queued"}'])
+async def test_an_id_that_stands_only_in_a_location_is_kept(
+    providers, world, name, model, path, location, body
+) -> None:
+    headers = {"Location": location.replace("ID", ID).format(home=world.server.url)}
+    assert await order_answered(providers, world, name, model, path, text=body, headers=headers) == ID
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://elsewhere.example.com/v1/video/query?id=ID", "//elsewhere.example.com/v1/video/query?id=ID", "/login?next=ID",
+        "/v1/video/query", "/v1/video/query?id=", "/v1/video/query?id=undefined", "/v1/video/query?id=a1", "/v1/video/query?id=..%2F..%2Fx1",
+        "/v1/models/ID", "/v1/video/create/status", "http://[broken", "ID", "",
+    ],
+)  # fmt: skip
+async def test_another_location_names_no_job(providers, world, location) -> None:
+    headers = {"Location": location.replace("ID", ID)}
+    with pytest.raises(RemoteError) as caught:
+        await order_answered(
+            providers, world, "yunwu", "grok-video-3", "/v1/video/create", 200, text="", headers=headers
+        )
+    assert caught.value.delivery is D.UNKNOWN
+
+
+async def test_a_location_beside_a_refusal_names_no_job(providers, world) -> None:
+    headers = {"Location": f"/v1/video/query?id={ID}"}
+    with pytest.raises(RemoteError) as caught:
+        await order_answered(
+            providers, world, "yunwu", "grok-video-3", "/v1/video/create", 200, headers=headers,
+            json={"error": {"code": "invalid_request", "message": "no such size"}},
+        )  # fmt: skip
+    assert caught.value.delivery is D.REFUSED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<response><status>queued</status><task_id>{ID}</task_id></response>",
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Result><data><taskId>{ID}</taskId></data></Result>',
+        f'<task id="{ID}" state="queued"/>',
+        f'<v:response xmlns:v="urn:x"><v:job><v:id>{ID}</v:id></v:job></v:response>',
+        f"<xml><id><![CDATA[{ID}]]></id></xml>",
+    ],
+)
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_an_id_in_xml_is_kept(providers, world, name, body) -> None:
+    model, path = {"yunwu": ("grok-video-3", SUBMITS["yunwu"]), "kie": ("veo3_fast", SUBMITS["kie"])}[name]
+    assert await order_answered(providers, world, name, model, path, 200, text=body) == ID
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<error><code>500</code><task_id>{ID}</task_id></error>",
+        f"<html><body><div id='{ID}'>queued</div></body></html>",
+        f"<response><tasks><task_id>{ID}</task_id><task_id>other-1</task_id></tasks></response>",
+        f"<response><request><task_id>{ID}</task_id></request></response>",
+        f"<response><task_id>{ID}</task_id>",
+        f'<!DOCTYPE x [<!ENTITY a "{ID}">]><response><task_id>&a;</task_id></response>',
+        "<a>" * 20_000 + f"<task_id>{ID}</task_id>" + "</a>" * 20_000,
+    ],
+    ids=["error", "page", "several", "ours", "half", "entities", "deep"],
+)
+async def test_an_id_in_xml_that_may_be_anything_is_none(providers, world, body) -> None:
+    assert (await refused(providers, world, "yunwu", 200, body)).delivery is D.UNKNOWN
+
+
 async def test_a_thread_named_by_a_broken_answer_is_kept(providers, world) -> None:
     broken = {"code": 1, "message": "zonk", "data": {"thread_id": ID}}
     assert await accepted(providers, world, "lovart", 500, broken) == ID
@@ -702,6 +798,11 @@ def _echoes() -> list[str]:
         "".join(f"={ord(c):02X}" for c in SECRET), base64.b32encode(SECRET.encode()).decode(),
         "".join(chr(ord(c) + 0xFEE0) for c in SECRET),
         "\n".join(textwrap.wrap(base64.b64encode(f"Authorization: Bearer {SECRET}".encode()).decode(), 16)),
+        SECRET[::-1], codecs.encode(SECRET, "rot13"), base64.b64encode(SECRET[::-1].encode()).decode(),
+        *(code(f"{'x' * n}{SECRET}!!".encode()).decode() for n in range(4) for code in (base64.b85encode, base64.a85encode)),
+        *(base64.b64encode(base64.b64encode(f"{'x' * n}{SECRET}".encode())).decode() for n in range(3)),
+        base64.b64encode(SECRET.encode()).hex(), base64.b64encode(SECRET.encode().hex().encode()).decode(),
+        base64.b32encode(base64.b64encode(SECRET.encode())).decode(),
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -436,3 +437,20 @@ async def test_a_bound_key_goes_to_no_picture_host_that_it_was_not_entered_for(y
     with respx.mock, pytest.raises(RemoteError) as caught:
         await yunwu.prepare(order_of(world, "grok-video-3", FIRST), bound)
     assert caught.value.code == "key_elsewhere"
+
+
+@pytest.mark.parametrize("model", ["doubao-seedance-2-0-260128", "doubao-seedance-1-5-pro-251215", "viduq2"])
+async def test_takes_of_one_seed_are_not_the_same_video_twice(yunwu, world, model) -> None:
+    order = order_of(world, model, TEXT, seed=2**32 - 1)
+    requests = [await yunwu.prepare(order.model_copy(update={"take": take}), KEY) for take in (1, 2, 3)]
+    told = [re.findall(r"seed\W+(\d+)", json.dumps(request.payload)) for request in requests]
+    # Behind the last seed comes the first.
+    assert told == [["4294967295"], ["0"], ["1"]]
+
+
+async def test_a_model_is_asked_in_the_same_way_whatever_its_case(yunwu, world) -> None:
+    asked = [
+        (await yunwu.prepare(order_of(world, model, TEXT, duration=5.0), KEY)).payload["fields"]
+        for model in ("doubao-seedance-1-0-pro-250528", "Doubao-Seedance-1-0-Pro-250528")
+    ]
+    assert asked[0]["content"] == asked[1]["content"]

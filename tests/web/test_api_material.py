@@ -71,3 +71,27 @@ def test_what_the_model_does_not_take_is_said_before_it_is_ordered(client: TestC
     )
     asked = client.post("/api/tasks", json={"shot_ids": [shot["id"]], "dry_run": True}).json()
     assert [one["code"] for one in asked["refused"]] == ["last_frame_not_taken"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"shot": "7", "references": [{"image": "0" * 64 + ".png"}]},
+        {"shot": "7", "params": {"callback_url": "javascript:alert(1)"}},
+        {"shot": "7", "params": {"seed": 2**32}},
+        {"shot": "7", "params": {"aspect_ratio": "banana"}},
+    ],
+)
+def test_a_shot_that_is_refused_is_not_begun(client: TestClient, body: dict[str, Any]) -> None:
+    refused = client.post("/api/shots", json=body)
+    assert refused.status_code in (400, 422), refused.text
+    assert client.get("/api/shots", params={"text": "7"}).json().get("total", 0) == 0
+
+
+@pytest.mark.parametrize("wish", [{"aspect_ratio": "banana"}, {"aspect_ratio": "0:0"}, {"size": "1080P\n720P"}])
+def test_an_order_is_refused_for_what_a_shot_is_refused_for(
+    client: TestClient, shot: dict[str, Any], wish: dict[str, str]
+) -> None:
+    refused = client.post("/api/tasks", json={"shot_ids": [shot["id"]], "dry_run": True, **wish})
+    assert refused.status_code in (400, 422)
+    assert next(iter(wish.values()))[:6] in refused.json()["error"]["message"]

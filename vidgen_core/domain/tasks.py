@@ -173,6 +173,8 @@ class GenerationParams(Frozen):
     negative_prompt: str = ""
     #: Which of the two nobody asked for, so that a model that does not take it is not told (``Capabilities.settle``).
     defaults: tuple[str, ...] = ()
+    #: Which of ratio and size somebody asked for, so that it is said where a model is not told.
+    chosen: tuple[str, ...] = ()
     aspect_ratio: str
     size: str
     #: seconds; None leaves it to the model
@@ -192,6 +194,11 @@ class GenerationParams(Frozen):
     def has_first_frame(self) -> bool:
         """Whether there is a picture to begin with, or will be when it is sent."""
         return bool(self.image or self.image_url or self.link)
+
+    @property
+    def has_last_frame(self) -> bool:
+        """Whether there is a picture to end with."""
+        return bool(self.last_frame or self.last_frame_url)
 
 
 class Task(Frozen):

@@ -94,6 +94,8 @@ class FinishOffer(Frozen):
     #: The model that does it, whose price counts.
     model: str
     needs_prompt: bool = False
+    #: It can be told how many seconds are added.
+    takes_seconds: bool = False
     #: Why not with this take.
     problem: Problem | None = None
 

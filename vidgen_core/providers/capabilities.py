@@ -71,11 +71,17 @@ class Capabilities(Frozen):
     sound: Literal["no", "optional", "always"] | None = None
     #: None: unknown.
     negative_prompt: bool | None = None
+    #: Whether a request has a field for it, where the model may know it.
+    sends_negative_prompt: bool = True
     prompt: PromptLimits = PromptLimits()
     takes_seed: bool = False
     #: The least and the most seed.
     seed_range: tuple[int, int] | None = None
     takes_watermark: bool = False
+    #: Whether an address may be named that is told when the job has ended.
+    takes_callback: bool = False
+    #: Whether the ratio is the picture's, and none is sent, where there is a first frame.
+    ratio_from_frame: bool = False
     #: Names of the fields above that public sources disagree about, or that are unknown; screens mark them so.
     unsure: frozenset[str] = frozenset()
     #: What comes back for a size, where it differs from what its name says (``1080P`` -> ``~832×1504``).
@@ -96,14 +102,37 @@ class Capabilities(Frozen):
         """Whether a video can be made in a mode; None: unknown."""
         return True if mode in self.modes else None if mode in self.unsure_modes else False
 
+    def sends_ratio(self, mode: GenerationMode | None) -> bool:
+        """Whether the ratio is asked for in a mode."""
+        framed = mode in (GenerationMode.FIRST_FRAME, GenerationMode.FIRST_LAST_FRAME)
+        return bool(self.aspect_ratios) and not (framed and self.ratio_from_frame)
+
+    def seed_of(self, params: GenerationParams, take: int) -> int | None:
+        """The seed of a take of a shot: each has the next one, for the same seed twice is the same video twice.
+
+        :param take: its number within the shot, from 1
+        """
+        if params.seed is None:
+            return None
+        least, most = self.seed_range or (0, 2**32 - 1)
+        return least + (params.seed - least + take - 1) % (most - least + 1)
+
+    def spelled(self, params: GenerationParams) -> GenerationParams:
+        """The same with size and ratio as the model writes them: ``1080p`` and ``1080`` are its ``1080P``."""
+        size, ratio = _spelled(params.size, self.sizes), _spelled(params.aspect_ratio, self.aspect_ratios)
+        if (size, ratio) == (params.size, params.aspect_ratio):
+            return params
+        return params.model_copy(update={"size": size, "aspect_ratio": ratio})
+
     def settle(self, params: GenerationParams) -> GenerationParams:
-        """The same with ``mode`` set and only the pictures of that mode.
+        """The same with ``mode`` set and only the pictures of that mode, size and ratio as ``spelled``.
 
         A mode that was chosen leaves out the pictures of the others. Otherwise the pictures decide; a lone picture is a
         reference to a model that takes references and no first frame. In the mode of references the shot's picture is the
         first of them, unless it was not chosen and the model may take both. What only the settings ask for is left out where
         the model does not take it.
         """
+        params = self.spelled(params)
         first = ShotReference(image=params.image, image_url=params.image_url) if params.has_first_frame else None
         mode = params.mode or self._mode_of(params)
         match mode:
@@ -125,7 +154,7 @@ class Capabilities(Frozen):
         return params.model_copy(update={"mode": mode, **update})
 
     def _mode_of(self, params: GenerationParams) -> GenerationMode:
-        if params.last_frame or params.last_frame_url:
+        if params.has_last_frame:
             return GenerationMode.FIRST_LAST_FRAME
         if params.references:
             return GenerationMode.REFERENCES
@@ -134,6 +163,13 @@ class Capabilities(Frozen):
         frames, references = GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES
         only_references = self.mode_is_taken(frames) is False and self.mode_is_taken(references) is not False
         return references if only_references else frames
+
+
+def _spelled(value: str, known: tuple[str, ...]) -> str:
+    if value in known:
+        return value
+    forms = {value.strip().casefold(), f"{value.strip().casefold()}p"}
+    return next((one for one in known if one.casefold() in forms), value)
 
 
 class Problem(Frozen):

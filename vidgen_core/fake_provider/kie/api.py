@@ -9,7 +9,7 @@ import asyncio
 import re
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -143,7 +143,9 @@ async def _submit(
     if "ignores-field" in submission.faults:
         given = _without(given, submission.argument("ignores-field"))
     pictures = [] if wrong else await _pictures(request, given if dialect is _VEO else _input(given))
-    order = None if wrong or pictures is None else order_of(given, next(iter(pictures), None))
+    order = None if wrong or pictures is None else order_of(given, next((key for _, key in pictures), None))
+    if order is not None and pictures:
+        order = replace(order, last_picture=_last_frame(given, pictures))
     await admit(submission, dialect, rehearsal, order)
     if order is None:
         return (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
@@ -166,17 +168,26 @@ def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-async def _pictures(request: Request, given: Mapping[str, Any]) -> list[str] | None:
-    """Keys of the pictures of a request in its order; None where one cannot be had."""
-    keys = [await _fetch(request, link) for link in _links(given)]
-    return None if None in keys else [key for key in keys if key]
+async def _pictures(request: Request, given: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """Fields and keys of the pictures of a request in its order; None where one cannot be had."""
+    keys = [(name, await _fetch(request, link)) for name, link in _links(given)]
+    return None if any(key is None for _, key in keys) else [(name, key) for name, key in keys if key]
 
 
-def _links(given: Mapping[str, Any]) -> Iterator[str]:
+def _links(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in given.items():
         if "image" in name.lower() or _PICTURE_FIELD.fullmatch(name):
             texts = value if isinstance(value, list) else [value]
-            yield from (text for text in texts if isinstance(text, str) and text)
+            yield from ((name, text) for text in texts if isinstance(text, str) and text)
+
+
+def _last_frame(body: Mapping[str, Any], pictures: Sequence[tuple[str, str]]) -> str | None:
+    """The picture that the video ends with: by the name of its field, else the second of two frames."""
+    named = next((key for name, key in pictures if re.search("last|end|tail", name)), None)
+    words = {str(given.get(name)) for given in (body, _input(body)) for name in ("generationType", "generation_type")}
+    frames = [key for name, key in pictures if not name.startswith("reference")]
+    second = frames[1] if len(frames) == 2 and not any("ref" in word.lower() for word in words) else None
+    return named or second
 
 
 async def _fetch(request: Request, link: str) -> str | None:
@@ -210,6 +221,7 @@ def _veo_order(body: Mapping[str, Any], picture: str | None) -> Order:
         seconds=float(body.get("duration") or 8),
         seed=body.get("seeds"),
         picture=picture,
+        sound=True,
         callback=str(body.get("callBackUrl") or ""),
         params=without_data(body),
         interface="veo",
@@ -269,12 +281,20 @@ def _task_order(body: Mapping[str, Any], picture: str | None, entry: Mapping[str
         seconds=seconds,
         seed=seed if isinstance(seed, int) and seed >= 0 else None,
         picture=picture,
+        sound=_has_sound(entry, given),
         callback=str(body.get("callBackUrl") or ""),
         params=without_data(body),
         interface="jobs",
         source=parent,
         longer=longer,
     )
+
+
+def _has_sound(entry: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether a video is to be heard: as is asked, or else as the model has it."""
+    names = [name for name in entry["input"] if name.removesuffix("_switch").endswith(("audio", "sound"))]
+    said = [given.get(name, entry["input"][name].get("default")) for name in names]
+    return any(one is True or str(one).lower() in ("on", "true") for one in said)
 
 
 def _seconds(asked: object) -> float:

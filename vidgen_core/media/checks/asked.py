@@ -8,6 +8,7 @@ from typing import Final
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import Clip
+from vidgen_core.media.checks.reference_frames import reference
 
 #: Shorter sides in pixels of sizes that are no number of lines.
 _NAMED_SIZES: Final = {"1K": 1024, "2K": 1440, "4K": 2160, "8K": 4320}
@@ -22,10 +23,16 @@ def _ratio_off(clip: Clip) -> float | None:
     """Share by which the ratio of width to height is another one."""
     across, _, down = clip.asked.ratio.partition(":")
     try:
-        wanted = float(across) / float(down)
+        wanted = float(across) / float(down) if clip.asked.ratio else _shape_of_frame(clip)
     except (ValueError, ZeroDivisionError):
         return None
     return abs(clip.facts.width / clip.facts.height / wanted - 1) if wanted > 0 else None
+
+
+def _shape_of_frame(clip: Clip) -> float:
+    """Width over height of the picture that a clip begins with, which it has where no ratio is asked for; 0: unknown."""
+    picture = reference(clip.asked.first_frame)
+    return picture.width / picture.height if picture else 0.0
 
 
 def _size_share(clip: Clip) -> float | None:

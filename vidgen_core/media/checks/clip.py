@@ -51,7 +51,7 @@ NO_SOUND: Final = -70.0
 class ClipRequest(Frozen):
     """What was asked of a model, and what else a clip is judged by; None and empty: nothing."""
 
-    #: Width to height as ``9:16``.
+    #: Width to height as ``9:16``; empty: that of the first frame.
     ratio: str = ""
     #: ``720P``, ``4K`` or pixels as ``832×1504``.
     size: str = ""

@@ -21,7 +21,7 @@ _MODES: Final = {
 def validate_order(can: Capabilities, params: GenerationParams) -> tuple[Problem, ...]:
     """Everything in ``params`` that a model does not take; where it is unknown whether it does, only a warning."""
     settled = can.settle(params)
-    parts = (_prompt, _shape, _seconds, _modes, _pictures, _sound, _seed)
+    parts = (_prompt, _shape, _seconds, _modes, _pictures, _sound, _extras)
     return tuple(problem for part in parts for problem in part(can, settled))
 
 
@@ -35,12 +35,17 @@ def _prompt(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         yield _problem(can, "prompt", "prompt_over_limit", most=limits.most, length=length)
     if params.negative_prompt and can.negative_prompt is not True:
         taken = can.negative_prompt
-        code = "negative_prompt_not_taken" if taken is False else "negative_prompt_perhaps_ignored"
+        unsure = "negative_prompt_perhaps_ignored" if can.sends_negative_prompt else "negative_prompt_left_out"
+        code = "negative_prompt_not_taken" if taken is False else unsure
         yield _problem(can, "negative_prompt", code, fatal=taken is False)
 
 
 def _shape(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
     ratio, size = params.aspect_ratio, params.size
+    if not can.sends_ratio(params.mode) and "aspect_ratio" in params.chosen and ratio.lower() != "auto":
+        yield _problem(can, "aspect_ratio", "aspect_ratio_left_out", value=ratio, fatal=False)
+    if not can.sizes and "size" in params.chosen and size.lower() != "auto":
+        yield _problem(can, "size", "size_left_out", value=size, fatal=False)
     if can.aspect_ratios and ratio not in can.aspect_ratios:
         yield _not_taken(can, "aspect_ratio", ratio, can.aspect_ratios, "aspect_ratios")
     if can.sizes and size not in can.sizes:
@@ -78,7 +83,7 @@ def _modes(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         return
     if taken is None and doubted:
         yield _problem(can, field, doubted, fatal=False)
-    first, last = params.has_first_frame, params.last_frame or params.last_frame_url
+    first, last = params.has_first_frame, params.has_last_frame
     if mode in (GenerationMode.FIRST_FRAME, GenerationMode.FIRST_LAST_FRAME) and not first:
         yield Problem(field="image", code="first_frame_missing")
     if mode is GenerationMode.FIRST_LAST_FRAME and not last:
@@ -118,7 +123,7 @@ def _sound(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         yield _problem(can, "sound", "sound_perhaps_ignored", fatal=False)
 
 
-def _seed(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
+def _extras(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
     seeds = can.seed_range
     if params.seed is not None and not can.takes_seed:
         yield _problem(can, "seed", "seed_not_taken", fatal=False)
@@ -126,6 +131,8 @@ def _seed(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         yield _problem(can, "seed", "seed_out_of_range", least=seeds[0], most=seeds[1])
     if params.watermark and not can.takes_watermark:
         yield _problem(can, "watermark", "watermark_not_taken", fatal=False)
+    if params.callback_url and not can.takes_callback:
+        yield _problem(can, "callback_url", "callback_not_taken", fatal=False)
 
 
 def _problem(can: Capabilities, field: str, code: str, *, fatal: bool = True, **params: Any) -> Problem:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 #: Levels of lists and objects that are kept; what lies deeper becomes None.
 DEEPEST: Final = 60
@@ -114,6 +115,45 @@ def read_cut(text: str) -> Any:
         return _parse(text[start:whole_until] + left_open)
     except (ValueError, RecursionError):
         return None
+
+
+def read_xml(text: str) -> Any:
+    """An XML document as the JSON that would say the same; None: it is none, or one that defines things of its own.
+
+    Elements and attributes are members, in the order in which they come; a root that only says that this is an answer is left out.
+    """
+    text = text.strip().removeprefix("\ufeff")
+    if not text.startswith("<") or len(text) > _CUT or "<!" in text.replace("<![CDATA[", ""):
+        return None
+    try:
+        root = ET.fromstring(text)  # noqa: S314 - short, and without definitions that could grow
+        found = _element(root)
+    except (ET.ParseError, ValueError, RecursionError):
+        return None
+    name = _local(root.tag)
+    return found if isinstance(found, dict) and name.lower() in _ENVELOPES else {name: found}
+
+
+_ENVELOPES: Final = frozenset({"response", "result", "data", "output", "root", "xml", "body", "answer"})
+
+
+def _element(element: ET.Element) -> Any:
+    pairs = [
+        *((_local(name), value) for name, value in element.items()),
+        *((_local(one.tag), _element(one)) for one in element),
+    ]
+    text = (element.text or "").strip()
+    if not pairs:
+        return text
+    members: dict[str, Any] = {"text": text} if text else {}
+    for name, value in pairs:
+        members[name] = value if name not in members else [members[name], value]
+    return members
+
+
+def _local(name: str) -> str:
+    """A name without its namespace."""
+    return str(name).rpartition("}")[2]
 
 
 def _parse(text: str) -> Any:

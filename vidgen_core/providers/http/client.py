@@ -29,7 +29,7 @@ from vidgen_core import __version__
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.addresses import Rules, trust
-from vidgen_core.providers.http.cleaning import clean, clean_text, read_cut, read_json
+from vidgen_core.providers.http.cleaning import clean, clean_text, read_cut, read_json, read_xml
 from vidgen_core.providers.http.multipart import RequestBody, json_body
 from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, mask, quiet_http_logs, redact
 
@@ -101,7 +101,7 @@ class ProviderResponse:
     text: str = field(repr=False)
     #: The body where it is a file, which has no text then.
     file: bytes | None = field(default=None, repr=False)
-    #: What stands whole in a body that is JSON only in part.
+    #: What stands whole in a body that is JSON only in part, or XML.
     rest: Any = field(default=None, repr=False)
 
     @property
@@ -358,16 +358,19 @@ def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str)
         text = json.dumps(body, ensure_ascii=False)
     return ProviderResponse(
         status=status,
-        headers={name.lower(): _header(value, *secrets) for name, value in headers.items()},
+        headers={name.lower(): _header(name.lower(), value, *secrets) for name, value in headers.items()},
         json=body,
         text=cut(redact(clean_text(text[:65536]), *secrets)),
-        rest=clean(read_cut(text), lambda one: mask(one, *secrets)) if body is None else None,
+        rest=clean(read_cut(text) or read_xml(text), lambda one: mask(one, *secrets)) if body is None else None,
     )
 
 
 @functools.lru_cache(maxsize=512)
-def _header(value: str, *secrets: str) -> str:
-    """The value of a header as it may be kept; most are the same with every answer."""
+def _header(name: str, value: str, *secrets: str) -> str:
+    """The value of a header as it may be used; most are the same with every answer."""
+    if name == "location":
+        # It may name a job, also behind a question mark.
+        return mask(clean_text(value)[:2000], *secrets)
     return redact(clean_text(value)[:2000], *secrets)
 
 

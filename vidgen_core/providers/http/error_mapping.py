@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
@@ -254,7 +255,9 @@ JOB_NAMES: Final = ("task", "job", "generation", "prediction", "record", "video"
 _AROUND: Final = frozenset({"data", "result", "results", "output", "response"})
 
 
-def job_in(answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAMES) -> str | None:
+def job_in(
+    answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAMES, looks: Sequence[str] = ()
+) -> str | None:
     """The id of the job that an answer to a submit names, None where it names none.
 
     It is searched for at the paths, and where nothing in the answer refuses anywhere else, too. A status that leaves the
@@ -262,13 +265,41 @@ def job_in(answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAM
 
     :param paths: where this provider has it; else where any has
     :param names: what this provider calls a job; else what any calls it
+    :param looks: addresses with ``{id}`` at which its jobs are asked for, below that of the order last: a ``Location`` may name one
     """
     if answer.ok:
         body = answer.rest if answer.json is None else answer.json
         found = id_at(body, *(paths or _ID_PATHS))
-        return found if found or refuses(body) else _job_anywhere(body, names)
+        if found or refuses(body):
+            return found
+        return _job_anywhere(body, names) or _job_at(answer.headers.get("location", ""), looks)
     if answer.status in (408, 425, 499) or answer.status >= 500:
         return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
+    return None
+
+
+#: What ids of jobs look like where only their place tells that they are some.
+_ID_IN_ADDRESS: Final = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9_.:~-]{5,199}")
+
+
+def _job_at(location: str, looks: Sequence[str]) -> str | None:
+    """The id in an address (RFC 9110, 10.2.2) that is one of those at which jobs are asked for; None: it is another one."""
+    for look in looks if location else ():
+        known = urlsplit(look)
+        try:
+            given = urlsplit(urljoin(looks[-1].removesuffix("/{id}"), location))
+        except ValueError:
+            return None
+        if (given.scheme, given.netloc) != (known.scheme, known.netloc):
+            continue
+        name = next((name for name, value in parse_qsl(known.query) if value == "{id}"), None)
+        if name is None:
+            path = re.fullmatch(re.escape(known.path).replace(re.escape("{id}"), "([^/]+)") + "/?", given.path)
+            found = unquote(path[1]) if path else ""
+        else:
+            found = dict(parse_qsl(given.query)).get(name, "") if given.path == known.path else ""
+        if _ID_IN_ADDRESS.fullmatch(found):
+            return found
     return None
 
 

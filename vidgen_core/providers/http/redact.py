@@ -6,10 +6,12 @@ Every pattern here is linear: no answer can keep the program busy.
 from __future__ import annotations
 
 import base64
+import codecs
 import functools
 import logging
 import re
 import unicodedata
+from itertools import takewhile
 from typing import Final
 from urllib.parse import quote
 
@@ -85,15 +87,39 @@ def _is_disguised(text: str, secret: str) -> bool:
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     numbered = _NUMBERED.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), plain)
     bare = [_BETWEEN.sub("", one).lower() for one in {plain, numbered}]
-    return any(form in one for one in bare for form in forms)
+    longest = max(map(len, bare))
+    return any(form in one for form in takewhile(lambda form: len(form) <= longest, forms) for one in bare)
 
 
 @functools.lru_cache(maxsize=256)
-def _bare_forms(secret: str) -> frozenset[str]:
-    """Letters and digits of a secret, plain and coded; nothing of one that has too few of them."""
-    forms = (secret, secret.encode().hex(), base64.b32encode(secret.encode()).decode(), *_in_base64(secret))
+def _bare_forms(secret: str) -> tuple[str, ...]:
+    """Letters and digits of a secret, plain, turned and coded once or twice, the shortest first; of one with too few nothing."""
+    if len(_BETWEEN.sub("", secret)) < SHORT:
+        return ()
+    turned = {secret, secret[::-1], codecs.encode(secret, "rot13"), codecs.encode(secret[::-1], "rot13")}
+    coded = _coded(secret)
+    forms = {
+        *turned,
+        *coded,
+        *_in_base85(secret),
+        *_coded(secret[::-1]),
+        *(form for one in coded for form in _coded(one)),
+    }
     bare = {_BETWEEN.sub("", form).lower() for form in forms}
-    return frozenset(bare) if all(len(form) >= SHORT for form in bare) else frozenset()
+    return tuple(sorted((form for form in bare if len(form) >= SHORT), key=len))
+
+
+def _coded(text: str) -> set[str]:
+    """A text as hexadecimal, base32 and base64."""
+    data = text.encode()
+    return {data.hex(), base64.b32encode(data).decode(), *_in_base64(text)}
+
+
+def _in_base85(secret: str) -> set[str]:
+    """What of both its base85 stays the same wherever it stands: its groups of four bytes at each of the places they can have."""
+    data = secret.encode()
+    parts = [data[first : first + (len(data) - first) // 4 * 4] for first in range(4)]
+    return {code(part).decode() for part in parts for code in (base64.b85encode, base64.a85encode)}
 
 
 def hide_traces(text: str, *secrets: str) -> str:

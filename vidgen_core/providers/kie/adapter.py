@@ -205,7 +205,12 @@ class Kie(Provider):
     def finishing(self, take: ParentTake) -> tuple[FinishOffer, ...]:
         mine = take.provider is self.mode and take.remote_id is not None
         offers = [
-            FinishOffer(verb=FinishVerb(row.finish), model=name, needs_prompt="prompt" in row.fields)
+            FinishOffer(
+                verb=FinishVerb(row.finish),
+                model=name,
+                needs_prompt="prompt" in row.fields,
+                takes_seconds=row.finish == "extend" and bool(self.capabilities(name).lengths),
+            )
             for name, row in kie_models.built_in().items()
             if row.finish and ((mine and take.model in row.of) or "*" in row.of)
         ]
@@ -235,8 +240,7 @@ class Kie(Provider):
         params, own = order.params, self._own
         if params.parent is not None:
             return await self._prepare_finishing(order, params.parent, key)
-        # The same seed twice is the same video twice.
-        seed = params.seed + order.take - 1 if params.seed is not None else None
+        seed = self.capabilities(order.model).seed_of(params, order.take)
         translate = bool(params.options.get("enable_translation", own.enable_translation))
         if order.model in veo.MODELS:
             fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
@@ -282,7 +286,9 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )
-        remote_id = job_in(answer, *ID_PATHS)
+        api = f"{self.base_url}/api/v1"
+        look = f"{api}/veo/record-info" if order.model in veo.MODELS else f"{api}/jobs/recordInfo"
+        remote_id = job_in(answer, *ID_PATHS, looks=(f"{look}?taskId={{id}}", f"{api}/{path}/{{id}}"))
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))

@@ -121,13 +121,34 @@ class KieModel(Frozen):
         """What stands against an order although each of its values is taken: no one form takes them all."""
         mode = params.mode or GenerationMode.TEXT
         able = [form for form in self.forms if form.takes(mode)]
-        if able and self.form_for(params) is None:
+        chosen = self.form_for(params)
+        if chosen is not None:
+            return tuple(self._left_out(chosen, params))
+        if able:
             return (Problem(field="model", code="combination_not_taken", params={"model": self.model}),)
         unknown = sorted({name for form in self.forms for name in form.roles.unknown})
         if self.forms and not able and unknown:
             told = {"model": self.model, "field": ", ".join(unknown)}
             return (Problem(field="model", code="model_field_unknown", params=told),)
         return ()
+
+    def _left_out(self, chosen: KieForm, params: GenerationParams) -> Iterator[Problem]:
+        """What only other forms have a field for."""
+        values: tuple[tuple[Role, str, object, str], ...] = (
+            (
+                "ratio",
+                "aspect_ratio",
+                "aspect_ratio" in params.chosen and params.aspect_ratio,
+                "aspect_ratio_left_out",
+            ),
+            ("size", "size", "size" in params.chosen and params.size != AUTO and params.size, "size_left_out"),
+            ("seed", "seed", params.seed is not None, "seed_not_taken"),
+            ("watermark", "watermark", params.watermark, "watermark_not_taken"),
+        )
+        for role, field, value, code in values:
+            if value and chosen.field(role) is None and self._fields(role):
+                told = {"model": self.model, "value": value}
+                yield Problem(field=field, code=code, params=told, fatal=False)
 
     def form_for(self, params: GenerationParams) -> KieForm | None:
         """The form that takes all the material of an order; None: there is none."""
@@ -217,6 +238,7 @@ class KieModel(Frozen):
             takes_seed=seed is not None,
             seed_range=_whole_range(seed) if seed else None,
             takes_watermark=bool(self._fields("watermark")),
+            takes_callback=any(form.form.callback for form in self.forms),
             unsure=frozenset(unsure),
             note=None if ratios else "note.ratio_follows_picture",
         )
@@ -424,6 +446,8 @@ def _unknown(model: str) -> Capabilities:
         modes=frozenset(),
         unsure_modes=frozenset({GenerationMode.TEXT}),
         image_transport="upload",
+        sends_negative_prompt=False,
+        takes_callback=True,
         prompt=PromptLimits(needed=True),
         unsure=frozenset(names),
         note="note.model_unknown",

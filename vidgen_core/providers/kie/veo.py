@@ -44,6 +44,7 @@ def capabilities(model: str) -> Capabilities:
         # Only in examples and older docs.
         seed_range=(10_000, 99_999),
         takes_watermark=True,
+        takes_callback=True,
         unsure=frozenset({"takes_seed"}),
     )
 

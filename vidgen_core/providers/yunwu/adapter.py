@@ -141,17 +141,14 @@ class Yunwu(Provider):
         if route is not None:
             return (Problem(field="model", code="route_not_spoken", params={"model": model, "route": route}),)
         can, family = self.capabilities(model), self._family(model)
-        own = family.problems(model, can.settle(params))
-        return (
-            *validate_order(can, params),
-            *(Problem(field=field, code=code, params=told) for field, code, told in own),
-        )
+        return (*validate_order(can, params), *family.problems(model, can.settle(params)))
 
     # --- submit ---------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         own, family = self._own, self._family(order.model)
-        params = self.capabilities(order.model).settle(order.params)
+        seed = self.capabilities(order.model).seed_of(order.params, order.take)
+        params = order.params.model_copy(update={"seed": seed})
         way = self._way(family, order.model)
         pictures, facts = await self._pictures.pictures(
             order, way, family.inline, own.picture_host, own.image_max_bytes, key
@@ -172,7 +169,7 @@ class Yunwu(Provider):
             answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, body=_form(request))
         else:
             answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=request.fields)
-        remote_id = job_in(answer)
+        remote_id = job_in(answer, looks=_looks(family, order, prepared, self.base_url))
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(family.table, answer, said_by(answer))
@@ -338,6 +335,16 @@ class Yunwu(Provider):
 
 #: What of a request the ledger does not repeat: the prompt stands in the task, pictures are counted.
 _NOT_TOLD: Final = frozenset({"prompt", "model_name", "image", "image_tail", "first_frame_image", "last_frame_image"})
+
+
+def _looks(family: Family, order: Order, prepared: Prepared, base: str) -> tuple[str, ...]:
+    """Where the job of an order may be said to lie: where it is asked for, or below the path that it was sent to."""
+    mark = "ID"
+    job = RemoteJob(remote_id=mark, model=order.model, params=order.params, sent=prepared.sent)
+    place = family.look(job)
+    path = "/".join("{id}" if part == mark else part for part in place.path.split("/"))
+    query = next((f"?{name}={{id}}" for name, value in place.query.items() if value == mark), "")
+    return (f"{base}{path}{query}", f"{base}{prepared.sent['path']}/{{id}}")
 
 
 def _form(request: FamilyRequest) -> RequestBody:

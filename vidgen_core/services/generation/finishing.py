@@ -7,7 +7,7 @@ A finishing order is a task like any other: the same gate, ledger, worker and re
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -38,7 +38,7 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.gate import OrderItem
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, check_options, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
 
@@ -265,7 +265,11 @@ class Finishing(Service):
         return seen
 
     def _validated(self, take_id: int, asked: FinishOptions) -> ValidatedShot | None:
-        """What would be queued; None where nobody can do it."""
+        """What would be queued; None where nobody can do it.
+
+        :raises InputError: ``duration_invalid``
+        """
+        check_options(GenerateOptions(duration=asked.seconds))
         with self._ctx.store.read() as tx:
             take = tx.takes.get(take_id)
             task, shot = tx.tasks.get(take.task_id), tx.shots.get(take.shot_id)
@@ -302,7 +306,7 @@ class Finishing(Service):
         planned = plan(shot, GenerateOptions(provider=provider.mode), self._ctx.settings()).params
         sizes = {size.upper(): size for size in can.sizes}
         own_size = f"{min(take.width, take.height)}P"
-        seconds = asked.seconds
+        seconds = asked.seconds if offer.takes_seconds else None
         if seconds is None and asked.verb is FinishVerb.EXTEND and can.duration_needed:
             seconds = next((one for one in can.lengths if one >= _SECONDS), _SECONDS)
         if asked.verb is FinishVerb.UPSCALE and not can.lengths:
@@ -319,12 +323,20 @@ class Finishing(Service):
             options=planned.options,
             parent=parent,
         )
-        problems = provider.check(offer.model, params)
+        problems = (*provider.check(offer.model, params), *_left_out(offer, asked))
         if offer.problem is not None:
             problems = (offer.problem, *problems)
         if parent.remote_id is None and not self._ctx.media.has(take):
             problems = (Problem(field="take", code="take_file_gone", params={}), *problems)
         return ValidatedShot(shot, GenerationPlan(provider.mode, offer.model, params, 1), problems)
+
+
+def _left_out(offer: FinishOffer, asked: FinishOptions) -> Iterator[Problem]:
+    """What is asked for and not told to anybody."""
+    if asked.seconds is not None and not offer.takes_seconds:
+        yield Problem(field="seconds", code="finish_seconds_not_taken", params={"model": offer.model}, fatal=False)
+    if asked.prompt and not offer.needs_prompt:
+        yield Problem(field="prompt", code="finish_prompt_not_taken", params={"model": offer.model}, fatal=False)
 
 
 def _offered(seen: ValidatedShot, table: Sequence[money.Price]) -> Offered:

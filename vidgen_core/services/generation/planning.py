@@ -5,12 +5,14 @@ How many are made is the click's to say: a number that was asked for wins over t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
@@ -34,6 +36,37 @@ class GenerateOptions(Frozen):
     takes: int | None = None
     #: Order takes one after another until one passes its checks, and not ``takes`` at once.
     until: UntilPass | None = None
+
+
+#: Seconds; longer takes are typing errors.
+LONGEST: Final = 600.0
+#: Characters of what is not to be seen, of a word, and of an address.
+LONGEST_NEGATIVE: Final = 5_000
+_WORD, _ADDRESS = 200, 2_000
+#: A seed as the providers take it: 32 bits.
+SEED_LIMIT: Final = 2**32 - 1
+
+
+def check_options(asked: GenerateOptions | ShotParams) -> None:
+    """See that what is asked for has values that could be meant, whatever a model makes of them.
+
+    :raises InputError: ``ratio_invalid``, ``duration_invalid``, ``seed_invalid``, ``value_too_long``, ``callback_invalid``
+    """
+    ratio, seconds, seed = asked.aspect_ratio, asked.duration, getattr(asked, "seed", None)
+    if ratio and not re.fullmatch(r"[1-9]\d?:[1-9]\d?|auto", ratio, re.IGNORECASE):
+        raise InputError("ratio_invalid", value=ratio[:40])
+    if seconds is not None and not 0 < seconds <= LONGEST:
+        raise InputError("duration_invalid", value=f"{seconds:g}", limit=int(LONGEST))
+    if seed is not None and not 0 <= seed <= SEED_LIMIT:
+        raise InputError("seed_invalid", value=str(seed)[:40], limit=SEED_LIMIT)
+    for name in ("model", "size", "watermark"):
+        if len(word := getattr(asked, name, None) or "") > _WORD or "\n" in word:
+            raise InputError("value_too_long", value=word[:40], limit=_WORD)
+    if len(negative := asked.negative_prompt or "") > LONGEST_NEGATIVE:
+        raise InputError("value_too_long", value=negative[:40], limit=LONGEST_NEGATIVE)
+    callback = getattr(asked, "callback_url", None) or ""
+    if callback and (len(callback) > _ADDRESS or not re.fullmatch(r"https?://[^\s/?#]\S*", callback, re.IGNORECASE)):
+        raise InputError("callback_invalid", value=callback[:100])
 
 
 #: Fields of a shot that its tasks follow as long as they wait.
@@ -60,6 +93,9 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
     own = shot.params
     provider = own.provider or options.provider or settings.mode
     section = settings.providers.of(provider)
+    # Names of models belong to the provider that was chosen with them.
+    model = options.model if provider == (options.provider or settings.mode) else None
+    ratio, size = own.aspect_ratio or options.aspect_ratio, own.size or options.size
     sound, negative = _first(own.sound, options.sound), _first(own.negative_prompt, options.negative_prompt)
     params = GenerationParams(
         prompt=shot.prompt,
@@ -73,8 +109,9 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         sound=_first(sound, _SOUND.get(getattr(section, "sound", ""))),
         negative_prompt=_first(negative, getattr(section, "negative_prompt", None)) or "",
         defaults=tuple(name for name, asked in (("sound", sound), ("negative_prompt", negative)) if asked is None),
-        aspect_ratio=own.aspect_ratio or options.aspect_ratio or section.aspect_ratio,
-        size=own.size or options.size or section.size,
+        chosen=tuple(name for name, asked in (("aspect_ratio", ratio), ("size", size)) if asked),
+        aspect_ratio=ratio or section.aspect_ratio,
+        size=size or section.size,
         duration=_first(own.duration, options.duration, section.duration),
         seed=_first(own.seed, _default_seed(section)),
         watermark=_first(own.watermark, getattr(section, "watermark", None)) or "",
@@ -82,7 +119,7 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         options={name: getattr(section, name) for name in provider.spec.task_options},
     )
     takes = 1 if options.until else _first(options.takes, own.takes, settings.runner.takes_per_shot)
-    return GenerationPlan(provider, own.model or options.model or section.model, params, takes)
+    return GenerationPlan(provider, own.model or model or section.model, params, takes)
 
 
 def cost_of(planned: GenerationPlan, table: Sequence[money.Price], takes: int = 1) -> Money | None:
@@ -110,6 +147,7 @@ def follow(
     if "params" in changed:
         edited = [name for name in _OPTIONS if getattr(before, name) != getattr(shot.params, name)]
         update |= {name: getattr(planned, name) for name in edited}
-        asked = set(kept.defaults) - set(edited) | set(planned.defaults) & set(edited)
-        update["defaults"] = tuple(sorted(asked))
+        for name in ("defaults", "chosen"):
+            was, now = getattr(kept, name), getattr(planned, name)
+            update[name] = tuple(sorted(set(was) - set(edited) | set(now) & set(edited)))
     return kept.model_copy(update=update)

@@ -10,7 +10,7 @@ from vidgen_core.domain.providers import video_providers
 from vidgen_core.domain.shots import Shot
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.generation import canaries, gate
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, check_options, plan
 from vidgen_core.services.generation.validation import ValidatedShot, validate
 from vidgen_core.worker import canary
 
@@ -27,8 +27,9 @@ def select(
 ) -> tuple[list[ValidatedShot], list[Shot]]:
     """What would be queued, and the shots that have takes already: without ``again`` they are left out.
 
-    :raises InputError: ``takes_out_of_range`` (takes), ``provider_makes_no_videos`` (provider)
+    :raises InputError: ``takes_out_of_range`` (takes), ``provider_makes_no_videos`` (provider), and as ``check_options``
     """
+    check_options(options)
     if options.takes is not None and not 1 <= options.takes <= MOST_TAKES:
         raise InputError("takes_out_of_range", takes=options.takes)
     if options.provider is not None and options.provider not in video_providers():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
@@ -10,9 +10,9 @@ from vidgen_core.db import NewTask
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import Refused
-from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
-from vidgen_core.providers.capabilities import Problem
+from vidgen_core.domain.shots import GenerationMode, Shot
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 
@@ -65,11 +65,29 @@ def validate(ctx: ServiceContext, shot: Shot, planned: GenerationPlan, *, pictur
     except Refused as error:
         return ValidatedShot(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
     said: tuple[Problem, ...] = ()
+    can, params = provider.capabilities(planned.model), planned.params
     if not picture:
-        references = known_references(ctx, shot.project_id)
-        params, said = characters.resolve(planned.params, references, provider.capabilities(planned.model))
-        planned = planned._replace(params=params)
-    return ValidatedShot(shot, planned, (*provider.check(planned.model, planned.params), *said))
+        params, said = characters.resolve(params, known_references(ctx, shot.project_id), can)
+    planned = planned._replace(params=can.spelled(params))
+    problems = (
+        *provider.check(planned.model, planned.params),
+        *(() if picture else _left_out(can, planned.params)),
+        *said,
+    )
+    return ValidatedShot(shot, planned, problems)
+
+
+def _left_out(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
+    """The pictures that the chosen mode leaves out."""
+    settled = can.settle(params)
+    given = settled.has_first_frame or settled.mode is GenerationMode.REFERENCES
+    lost = {
+        "image": params.has_first_frame and not given,
+        "last_frame": params.has_last_frame and not settled.has_last_frame,
+        "references": bool(params.references) and not settled.references,
+    }
+    for field in (field for field, gone in lost.items() if gone):
+        yield Problem(field=field, code=f"{field}_left_out", fatal=False)
 
 
 def known_references(ctx: ServiceContext, project_id: int) -> References:

@@ -89,20 +89,27 @@ def others_of(
         text = texts[index] if index < len(texts) else ""
         lying = pictures.get(index, ())
         if index == last:
-            one = [*lying, *([text] if text else [])][:1]
-            found += [OtherPicture(PictureSlot.LAST_FRAME, ReferenceRole.CHARACTER, picture) for picture in one]
+            ends = lying or ([text] if text else [])
+            found += [OtherPicture(PictureSlot.LAST_FRAME, ReferenceRole.CHARACTER, picture) for picture in ends]
         elif lying:
             found += [OtherPicture(PictureSlot.REFERENCE, roles[index], picture) for picture in lying]
         else:
             found += _listed(text, roles[index])
-    return tuple(found[:MOST])
+    return _looked_at(found)
+
+
+def _looked_at(found: Iterable[OtherPicture]) -> tuple[OtherPicture, ...]:
+    """Of each kind no more than tell that there are too many."""
+    every = list(found)
+    ends = [one for one in every if one.slot is PictureSlot.LAST_FRAME]
+    return (*ends[:2], *[one for one in every if one.slot is PictureSlot.REFERENCE][: MOST + 1])
 
 
 def typed(cells: Mapping[str, str]) -> tuple[OtherPicture, ...]:
     """The same for fields that were filled one by one."""
     last = cells.get("last_frame", "").strip()
     found = [OtherPicture(PictureSlot.LAST_FRAME, ReferenceRole.CHARACTER, last)] if last else []
-    return (*found, *_listed(cells.get("references", "").strip(), ReferenceRole.CHARACTER))[:MOST]
+    return _looked_at([*found, *_listed(cells.get("references", "").strip(), ReferenceRole.CHARACTER)])
 
 
 def _listed(text: str, role: ReferenceRole) -> Iterator[OtherPicture]:

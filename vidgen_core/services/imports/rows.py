@@ -100,7 +100,7 @@ def _further_as_references(row: ListRow, around: Surroundings) -> ListRow:
         return row
     given = [OtherPicture(PictureSlot.REFERENCE, ReferenceRole.CHARACTER, picture) for picture in more]
     known = [other for other in row.others if other.slot is PictureSlot.REFERENCE]
-    others = (*row.others, *given[: max(0, MOST - len(known))])
+    others = (*row.others, *given[: MOST + 1 - len(known)])
     told = Reason("pictures_as_references", {"count": len(more)})
     return row._replace(pictures=(first,), others=others, warnings=(*row.warnings, told))
 
@@ -119,6 +119,11 @@ def _listed(other: OtherPicture, around: Surroundings) -> ListedPicture:
 def _with_others(shot: PlannedShot, others: list[tuple[OtherPicture, ListedPicture]]) -> PlannedShot:
     """The shot with its last frame and references; one that is no picture refuses the row as its first one would."""
     against = tuple(found.rejected for _, found in others if found.rejected)
+    ends = sum(other.slot is PictureSlot.LAST_FRAME for other, _ in others)
+    if len(others) - ends > MOST:
+        against += (Reason("references_over_limit", {"most": MOST}),)
+    if ends > 1:
+        against += (Reason("last_frames_several", {}),)
     warnings = tuple(found.warning for _, found in others if found.warning)
     pictures = tuple(
         PlannedPicture(

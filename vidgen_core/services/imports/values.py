@@ -11,17 +11,9 @@ from typing import Any, Final, NoReturn
 
 from vidgen_core.domain.providers import ProviderId, specs, video_providers
 from vidgen_core.providers.http.cleaning import clean_text
+from vidgen_core.services.generation.planning import LONGEST, LONGEST_NEGATIVE, SEED_LIMIT
 from vidgen_core.services.imports.numbers import NUMERALS, numeral, plain_digits
 from vidgen_core.services.imports.plan import Reason
-
-#: A seed as the providers take it: 32 bits.
-SEED_LIMIT: Final = 2**32 - 1
-#: Seconds; longer ones are typing errors.
-LONGEST: Final = 600.0
-
-
-#: Characters.
-LONGEST_NEGATIVE: Final = 5_000
 
 
 class _Wrong(Exception):

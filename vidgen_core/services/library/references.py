@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.characters import (
@@ -159,9 +160,18 @@ def redraw(
         params = task.params.model_copy(update={name: getattr(planned, name) for name in _DRAWN_FROM})
     else:
         can = ctx.provider(task.provider).capabilities(task.model)
-        params = characters.redone(followed or task.params, shot, references, can)
+        params = can.spelled(characters.redone(followed or task.params, shot, references, can))
     if params != task.params:
-        tx.tasks.note(task.id, params=params)
+        changes: dict[str, Any] = {"params": params}
+        if _priced(params) != _priced(task.params):
+            table = money.prices_of(tx, ctx.settings())
+            changes["cost"] = money.estimate(task.provider, task.model, params, own=table)
+        tx.tasks.note(task.id, **changes)
+
+
+def _priced(params: GenerationParams) -> tuple[object, ...]:
+    """What the price of a take may depend on."""
+    return params.size, params.duration, params.sound
 
 
 def change_references(

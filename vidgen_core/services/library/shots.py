@@ -28,7 +28,7 @@ from vidgen_core.domain.tasks import Draw, Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.characters import references_of
-from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, follow, plan
+from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, check_options, follow, plan
 from vidgen_core.services.library.references import redraw
 
 if TYPE_CHECKING:
@@ -221,12 +221,16 @@ class Shots:
         params: ShotParams | None = None,
         *,
         picture_prompt: str = "",
+        last_frame_url: str | None = None,
+        references: tuple[ShotReference, ...] = (),
     ) -> Shot:
         """One new shot; without a number it is numbered on.
 
         :raises FileError: the picture cannot be used
-        :raises InputError: ``shot_number_taken`` (number)
+        :raises InputError: as ``edit``
         """
+        check_options(params or ShotParams())
+        self._check_pictures({"references": references})
         key = None if image is None else self.keep_image(image)
         with self._ctx.store.write() as tx:
             number = _clean_number(number or "")
@@ -238,6 +242,8 @@ class Shots:
                 image=key,
                 params=params or ShotParams(),
                 picture_prompt=clean_text(picture_prompt),
+                last_frame_url=last_frame_url,
+                references=references,
             )
             return tx.shots.add(project_id, [new])[0]
 
@@ -251,8 +257,10 @@ class Shots:
         :param author: who wrote the prompt among the changes; it is kept as a version
         :raises Refused: ``edited_elsewhere``
         :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``, ``reference_image_unknown``,
-            ``references_over_limit`` (most)
+            ``references_over_limit`` (most), and as ``check_options``
         """
+        if "params" in changes:
+            check_options(ShotParams.model_validate(changes["params"]))
         with self._ctx.store.write() as tx:
             before = tx.shots.get(shot_id)
             changes = clean(changes)

@@ -14,6 +14,7 @@ from vidgen_core.media.camera_words import Move, choose_moves
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.quality.accuracy import Accuracy, accuracy
+from vidgen_core.worker.steps.download import asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,20 +141,12 @@ def _results_of(answer: ModelAnswer | None) -> list[CheckResult]:
 
 def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:
     """What was asked of the model, as it was sent."""
-    from vidgen_core.media.checks.clip import ClipRequest
-
     can, picture = ctx.provider(task.provider).capabilities(task.model), ctx.media.picture
     params = can.settle(task.params)
-    return ClipRequest(
-        ratio=params.aspect_ratio,
-        size=can.real_sizes.get(params.size, params.size),
-        # Of what was extended or enlarged it is not the length of the whole.
-        seconds=None if params.parent else params.duration,
-        sound=params.sound,
-        still=Move.STILL in choose_moves(params.prompt),
-        first_frame=picture(params.image) if params.image else None,
-        last_frame=picture(params.last_frame) if params.last_frame else None,
-    )
+    first = picture(params.image) if params.image else None
+    last = picture(params.last_frame) if params.last_frame else None
+    still = Move.STILL in choose_moves(params.prompt)
+    return asked_of(can, params, first, last).model_copy(update={"still": still})
 
 
 class _Checker(threading.Thread):

@@ -16,9 +16,10 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode, Project
 from vidgen_core.domain.takes import SAME_FILE, Severity, place_of
-from vidgen_core.domain.tasks import Failure, FinishVerb, Task, TaskKind
+from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, Task, TaskKind
 from vidgen_core.media import files, source_match, video
 from vidgen_core.providers.base import Order, RemoteJob
+from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.worker import canary, storage_check
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
 from vidgen_core.worker.retries import LONGEST_BEFORE_POLL, PASSING, back_off, failure_of, is_disk_trouble
@@ -191,18 +192,29 @@ def _shown(active: ActiveTask, ctx: Context, *, shows_frames: bool) -> str | Non
 
 def _request_of(active: ActiveTask, ctx: Context, order: Order) -> ClipRequest:
     """What is compared with the finished file; frames of the renderer of this machine need no comparison."""
+    provider = ctx.provider(active)
+    frames = (order.image, order.last_frame) if not provider.mode.is_free else (None, None)
+    return asked_of(provider.capabilities(active.task.model), order.params, *frames)
+
+
+def asked_of(can: Capabilities, params: GenerationParams, first: Path | None, last: Path | None) -> ClipRequest:
+    """What a model was asked for, as its clip can be held against it.
+
+    A ratio or size that is not sent is not compared: another take would be no better. Without a ratio a clip has its picture's.
+    Of what was extended or enlarged the length is not that of the whole.
+
+    :param params: as ``Capabilities.settle`` gives them
+    """
     from vidgen_core.media.checks.clip import ClipRequest
 
-    provider = ctx.provider(active)
-    can = provider.capabilities(active.task.model)
-    frames = not provider.mode.is_free
+    only = can.lengths[0] if len(can.lengths) == 1 and "durations" not in can.unsure else None
     return ClipRequest(
-        ratio=order.params.aspect_ratio,
-        size=can.real_sizes.get(order.params.size, order.params.size),
-        seconds=order.params.duration,
-        sound=order.params.sound,
-        first_frame=order.image if frames else None,
-        last_frame=order.last_frame if frames else None,
+        ratio=params.aspect_ratio if can.sends_ratio(params.mode) else "",
+        size=can.real_sizes.get(params.size, params.size) if can.sizes else "",
+        seconds=None if params.parent else only if params.duration is None else params.duration,
+        sound=params.sound,
+        first_frame=first,
+        last_frame=last,
     )
 
 

@@ -119,7 +119,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
     try:
-        _check_order(provider, order)
+        _check_order(provider, active.task)
         if _has_files(order):
             await asyncio.to_thread(_check_files, order, ctx)
         with ctx.telemetry.request("prepare", active.task, active.attempt):
@@ -146,12 +146,14 @@ def _has_files(order: Order) -> bool:
     return any(one is not None for one in given)
 
 
-def _check_order(provider: Provider, order: Order) -> None:
-    """The model still takes what was queued: its provider may have published something else since.
+def _check_order(provider: Provider, task: Task) -> None:
+    """The model still takes what was queued: its provider may have published something else since, or the shot has changed.
+
+    As it was queued: once it is settled, what nobody has chosen looks chosen.
 
     :raises InputError: what it does not take
     """
-    if problem := next((one for one in provider.check(order.model, order.params) if one.fatal), None):
+    if problem := next((one for one in provider.check(task.model, task.params) if one.fatal), None):
         raise InputError(problem.code, **problem.params)
 
 

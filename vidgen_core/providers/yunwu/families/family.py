@@ -12,7 +12,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.providers.capabilities import Capabilities
+from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.http.error_mapping import Table
 from vidgen_core.providers.yunwu.responses import TABLE
 from vidgen_core.providers.yunwu.spec import YunwuSettings
@@ -83,8 +83,8 @@ class Family(ABC):
     def capabilities(self, model: str) -> Capabilities:
         """What ``model`` takes; how pictures travel is filled in by the adapter."""
 
-    def problems(self, model: str, params: GenerationParams) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Field, code and params of what only this route refuses."""
+    def problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        """What only this route refuses."""
         yield from ()
 
     @abstractmethod

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.providers.capabilities import Capabilities, PromptLimits
+from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits
 from vidgen_core.providers.http.cleaning import identifier
 from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.http.error_mapping import (
@@ -85,12 +85,13 @@ class Hailuo(Family):
             note=None if known else "note.model_unknown",
         )
 
-    def problems(self, model: str, params: GenerationParams) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
         size, told = params.size.upper(), {"model": model, "value": params.size}
         if size == "1080P" and params.duration == 10:
-            yield "duration", "duration_not_with_size", told | {"seconds": 10, "allowed": "768P"}
+            more = {"seconds": 10, "allowed": "768P", "instead": 6}
+            yield Problem(field="duration", code="duration_not_with_size", params=told | more)
         if size == "512P" and params.mode is not FIRST and model.lower() in _MODELS:
-            yield "size", "size_needs_first_frame", told
+            yield Problem(field="size", code="size_needs_first_frame", params=told)
 
     def request(
         self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings

@@ -8,14 +8,14 @@ to, an error is a ``code`` other than 0 inside HTTP 200, and Kling 3 Turbo answe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.providers.capabilities import Capabilities, PromptLimits, SecondsRange
+from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits, SecondsRange
 from vidgen_core.providers.http.error_mapping import (
     BALANCE_EMPTY,
     CONTENT_REFUSED,
@@ -60,6 +60,9 @@ _ACTIONS: Final = {TEXT: "text2video", FIRST: "image2video", FIRST_LAST: "image2
 #: Models with a last frame by Kling's table of capabilities; ``kling-v1-6`` alone takes several references.
 _LAST: Final = re.compile(r"kling-(?:v1|v1-5|v1-6|v2-1|v2-5(?:-turbo)?|v2-6|v3)$", re.IGNORECASE)
 _KNOWN: Final = re.compile(r"kling-v(?:1|1-5|1-6|2-master|2-1|2-1-master|2-5|2-5-turbo|2-6|3)$", re.IGNORECASE)
+#: Models that end with a picture, or have sound, in their mode of 1080p only.
+_LAST_IN_PRO: Final = re.compile(r"kling-v(?:1-5|1-6|2-1|2-5(?:-turbo)?|2-6)$", re.IGNORECASE)
+_SOUND_IN_PRO: Final = re.compile(r"kling-v2-6$", re.IGNORECASE)
 _WITH_SOUND: Final = re.compile(r"kling-v(?:2-6|3)$", re.IGNORECASE)
 
 
@@ -90,10 +93,21 @@ class Kling(Family):
             max_references=4,
             prompt=PromptLimits(needed=True, most=2500),
             negative_prompt=True if known else None,
+            ratio_from_frame=True,
             sound="optional" if _WITH_SOUND.match(model) else "no" if known else None,
             unsure=frozenset() if known else frozenset({"durations", "sizes", "aspect_ratios"}),
             note=None if known else "note.model_unknown",
         )
+
+    def problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        # Kling's table of capabilities; a relay may know better, so it is only said.
+        if params.size.upper() == "1080P":
+            return
+        told = {"model": model, "value": params.size, "allowed": "1080P"}
+        if params.mode is FIRST_LAST and _LAST_IN_PRO.match(model):
+            yield Problem(field="last_frame", code="last_frame_not_with_size", params=told, fatal=False)
+        if params.sound and _SOUND_IN_PRO.match(model):
+            yield Problem(field="sound", code="sound_not_with_size", params=told, fatal=False)
 
     def request(
         self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
@@ -150,6 +164,7 @@ class KlingTurbo(Kling):
             modes=frozenset({TEXT, FIRST}),
             prompt=PromptLimits(needed=True, most=2500),
             negative_prompt=False,
+            ratio_from_frame=True,
             unsure=frozenset({"aspect_ratios"}),
         )
 

@@ -76,6 +76,7 @@ class Seedance(Family):
             "whole_seconds": True,
             "prompt": PromptLimits(needed=True),
             "takes_seed": True,
+            "sends_negative_prompt": False,
         }
         if version is None:
             return Capabilities(
@@ -108,7 +109,7 @@ class Seedance(Family):
             options["seed"] = params.seed
         fields: dict[str, Any] = {"model": model}
         text = params.prompt
-        if re.search(r"seedance-1-", model):
+        if re.search(r"seedance-1-", model, re.IGNORECASE):
             text += "".join(f" --{name} {value}" for name, value in options.items())
         else:
             fields |= options

@@ -1,6 +1,6 @@
 """The unified route (``/v1/video/create``, ``/v1/video/query``): a closed extension that many relays share.
 
-Sources: the docs of yunwu.apifox.cn as mirrored by clients, clients that measured the service (2026-01 to 2026-08), and lists of
+Its requests have no field for what is not to be seen. Sources: the docs of yunwu.apifox.cn as mirrored by clients, clients that measured the service (2026-01 to 2026-08), and lists of
 five clients for names and numbers of pictures; sources disagree, and that is said.
 """
 
@@ -66,6 +66,7 @@ class Unified(Family):
             sizes=("1080P", "720P"),
             durations=_named_seconds(model),
             whole_seconds=True,
+            sends_negative_prompt=False,
             modes=frozenset({TEXT, FIRST}) if jimeng else frozenset(),
             unsure_modes=frozenset() if jimeng else frozenset(GenerationMode),
             prompt=PromptLimits(needed=True),
@@ -107,6 +108,7 @@ def _grok(model: str) -> Capabilities:
         # The plain name makes 6 s; one client asks it for others, which nobody confirms.
         durations=named or (6.0,),
         whole_seconds=True,
+        sends_negative_prompt=False,
         # The docs ask for a picture; clients send three to seven as references.
         modes=frozenset({FIRST, REFERENCES}),
         unsure_modes=frozenset({TEXT}),
@@ -130,6 +132,7 @@ def _veo(model: str) -> Capabilities:
         sizes=("4K",) if "4k" in low else ("720P", "1080P"),
         durations=(4.0, 6.0, 8.0) if "3_1" in low else (8.0,) if "3.1" in low else (),
         whole_seconds=True,
+        sends_negative_prompt=False,
         modes=frozenset(modes if parts or frames else modes | {TEXT}),
         unsure_modes=frozenset({FIRST} if not modes else ()),
         max_references=3,

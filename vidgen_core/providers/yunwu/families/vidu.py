@@ -7,12 +7,13 @@ q3), and a client that measured the routes at Yunwu in 2026-08 (``creations[0].u
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.providers.capabilities import Capabilities, PromptLimits, SecondsRange
+from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits, SecondsRange
 from vidgen_core.providers.yunwu.families.family import (
     FIRST,
     FIRST_LAST,
@@ -67,17 +68,23 @@ class Vidu(Family):
             max_references=7,
             # The docs let a first frame do without a prompt, the relay does not say.
             prompt=PromptLimits(needed=True, most=2000),
+            # The routes have no field for it.
             negative_prompt=False if known else None,
+            sends_negative_prompt=False,
             sound="optional" if model.lower().startswith("viduq3") else "no" if known else None,
             takes_seed=True,
+            ratio_from_frame=True,
             unsure=frozenset() if known else frozenset({"aspect_ratios", "sizes", "durations"}),
             note=None if known else "note.model_unknown",
         )
 
-    def problems(self, model: str, params: GenerationParams) -> Any:
+    def problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
         if params.mode is FIRST_LAST and (params.duration or 0) > _BETWEEN_FRAMES:
-            told = {"model": model, "value": f"{params.duration:g}", "most": _BETWEEN_FRAMES}
-            yield "duration", "duration_over_frames", told
+            told: dict[str, Any] = {"model": model, "value": f"{params.duration:g}", "most": _BETWEEN_FRAMES}
+            yield Problem(field="duration", code="duration_over_frames", params=told)
+        if model.lower() == "vidu2.0" and params.duration == 8 and params.size.upper() != "720P":
+            told = {"model": model, "value": params.size, "seconds": 8, "allowed": "720P", "instead": 4}
+            yield Problem(field="duration", code="duration_not_with_size", params=told)
 
     def request(
         self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings

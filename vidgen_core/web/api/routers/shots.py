@@ -85,9 +85,15 @@ def create_shot(app: App, body: ShotRequest) -> ShotResponse:
     """Add one shot; a project that is not there is made."""
     where = project_for(app, body.project)
     params = ShotParams.model_validate(body.params.model_dump())
-    added = app.shots.add(where.id, body.shot, body.prompt, params=params, picture_prompt=body.picture_prompt)
-    if body.last_frame_url or body.references:
-        app.shots.edit(added.id, last_frame_url=body.last_frame_url, references=_references(body.references))
+    added = app.shots.add(
+        where.id,
+        body.shot,
+        body.prompt,
+        params=params,
+        picture_prompt=body.picture_prompt,
+        last_frame_url=body.last_frame_url,
+        references=_references(body.references),
+    )
     return _answer(app, added.id)
 
 

@@ -42,7 +42,7 @@ class ShotParamsRequest(RequestModel):
     size: Word | None = None
     duration: Duration | None = None
     takes: Takes | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32, strict=True)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] | None = None
     watermark: Annotated[str, Field(max_length=200, strict=True)] | None = None
     callback_url: Annotated[str, Field(max_length=2_000, strict=True)] | None = None
     mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None

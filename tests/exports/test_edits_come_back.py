@@ -155,6 +155,25 @@ def test_order_and_points_come_back_and_go_out_again(
         app.edits.undo(project.id)
 
 
+@pytest.mark.parametrize("kind", ADAPTERS)
+@pytest.mark.parametrize("name", ["100%20#?", "a & <b> \"c\" 'd'", "👨‍👩‍👧 עברית", "长" * 60, "x" * 200])
+def test_files_are_known_again_whatever_they_are_called(app: Vidgen, tmp_path: Path, kind: Format, name: str) -> None:
+    project = app.projects.ensure("p")
+    for place in range(2):
+        shot = app.shots.add(project.id, f"{place} {name}", "Prompt")
+        file = make_video(tmp_path / f"{name}{place}.mp4", COLOURS[place], frames=4)
+        app.takes.choose(shot.id, add_take(app, project, shot.id, 1, file))
+
+    def turn(track: otio.schema.Track) -> None:
+        clips = [item.clone() for item in track]
+        track[:] = clips[::-1]
+
+    plan = app.edits.plan(project.id, "cut", edited(exported(app, project, kind, tmp_path), kind, turn))
+
+    assert [note.code for note in plan.notes if note.code != "outside"] == []
+    assert [change.shot[0] for change in plan.shots] == ["1", "0"]
+
+
 @pytest.mark.parametrize("kind", [*ADAPTERS, Format.FCPXML])
 def test_what_went_out_and_comes_back_untouched_changes_nothing(
     app: Vidgen, project: Project, tmp_path: Path, kind: Format

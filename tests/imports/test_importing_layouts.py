@@ -104,11 +104,17 @@ def test_a_link_is_the_picture_whatever_its_cell_shows(tmp_path: Path) -> None:
             [1, "走", "看图"],
             [2, "跑", '=HYPERLINK("https://x.test/b.png","图")'],
             [3, "飞", "a.png"],
+            [4, "停", "=IMAGE($D5, 1)", "https://x.test/c.png"],
         ],
         link,
     )
 
-    assert [shot.image_url for shot in plan.shots] == ["https://x.test/a.png", "https://x.test/b.png", None]
+    assert [shot.image_url for shot in plan.shots] == [
+        "https://x.test/a.png",
+        "https://x.test/b.png",
+        None,
+        "https://x.test/c.png",
+    ]
     assert plan.shots[0].prompt == "走"
 
 

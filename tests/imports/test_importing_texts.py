@@ -122,6 +122,8 @@ def test_a_text_is_read_as_what_it_is(folder: Path, name: str, text: str | bytes
         ("00:00:05:12", 5.48),
         ("５ｓ", 5),
         ("5 sec.", 5),
+        ("'5", 5),
+        ("PT5S", 5),
         ("3-5s", 5),
         ("5~8秒", 8),
     ],
@@ -139,6 +141,7 @@ def test_a_length_is_read_as_people_write_it(folder: Path, length: str, seconds:
         ("a.png、b.png", "a.png", 1),
         ("a.png b.png", "a.png", 1),
         ("a.png (https://example.com/attachment)", "a.png", 0),
+        ("a.png (https://example.com/1),b.png (https://example.com/2)", "a.png", 1),
         ("my holiday.png", "my holiday.png", 0),
     ],
 )
@@ -369,7 +372,7 @@ def test_cells_that_say_from_when_to_when_are_lengths(
     [
         *[
             ("aspect_ratio", cell, "9:16")
-            for cell in ("竖屏", "9:16竖屏", "1080x1920", "0.5625", "portrait", "９∶１６")
+            for cell in ("'9:16", "竖屏", "9:16竖屏", "1080x1920", "0.5625", "portrait", "９∶１６")
         ],
         *[
             ("aspect_ratio", cell, "16:9")
@@ -401,3 +404,34 @@ def test_a_cell_is_read_as_people_mean_it(folder: Path, field: str, cell: str, v
 )  # fmt: skip
 def test_a_header_is_known_by_its_parts_and_in_other_languages(header: str, field: str | None) -> None:
     assert list(match_columns([header]).fields) == ([field] if field else [])
+
+
+@pytest.mark.parametrize("word", ["默认", "不限", "default", "-", "—", "N/A", "无"])
+def test_a_word_for_nothing_sets_nothing(folder: Path, word: str) -> None:
+    path = folder / "p.csv"
+    path.write_text(f"prompt;时长;比例;条数;模型;种子\na;{word};{word};{word};{word};{word}\n")
+    (shot,) = read_sources([path]).shots
+
+    assert (shot.verdict, shot.params.model_dump(exclude_none=True)) == ("ok", {})
+
+
+@pytest.mark.parametrize(
+    ("word", "sound"), [("需要", True), ("☑", True), ("不需要", False), ("❌", False), ("无", False), ("默认", None)]
+)
+def test_words_for_sound_are_read(folder: Path, word: str, sound: bool | None) -> None:
+    path = folder / "p.csv"
+    path.write_text(f"prompt;是否有声\na;{word}\n")
+    (shot,) = read_sources([path]).shots
+
+    assert (shot.verdict, shot.params.sound) == ("ok", sound)
+
+
+def test_pictures_are_found_as_tables_of_the_cloud_name_them(folder: Path) -> None:
+    path = folder / "p.csv"
+    path.write_text('Name,Prompt,Files & media\n1,x,b.jpeg\n2,y,"=HYPERLINK(""https://x.test/a.png"";""x"")"\n')
+
+    first, second = read_sources([path]).shots
+
+    assert first.image == folder / "b.jpg"
+    assert [reason.code for reason in first.reasons] == ["image_found_beside"]
+    assert second.image_url == "https://x.test/a.png"

@@ -19,7 +19,7 @@ from vidgen_core.services.imports.readers.pictures import (
     find_picture,
     several_pictures,
 )
-from vidgen_core.services.imports.values import clean, lengths, read_params, span
+from vidgen_core.services.imports.values import clean, is_default, lengths, read_params, span
 
 LONGEST_NUMBER: Final = 64
 LONGEST_PROMPT: Final = 20_000
@@ -220,9 +220,9 @@ def _options(row: ListRow, params: dict[str, Any]) -> tuple[list[Reason], dict[s
     unclear, extra = [], dict(row.extra)
     for field, read in (("sound", sound_of), ("mode", mode_of)):
         text = row.cells.get(field, "")
-        if not text:
-            continue
         meant = read(text)
+        if not text or (meant is None and is_default(text)):
+            continue
         if meant is None:
             unclear.append(Reason(f"{field}_unclear", {"value": text[:40]}))
             extra.setdefault({"sound": "声音", "mode": "模式"}[field], text)

@@ -34,14 +34,27 @@ def read_params(cells: dict[str, str]) -> tuple[dict[str, Any], list[Reason]]:
     values: dict[str, Any] = {}
     reasons: list[Reason] = []
     for field, parse in _PARSERS.items():
-        text = cells.get(field, "")
-        if not text:
+        # An apostrophe makes a number text in spreadsheets.
+        text = cells.get(field, "").lstrip("'’")
+        if not text or (field in _SETTINGS and is_default(text)):
             continue
         try:
             values[field] = parse(text)
         except _Wrong as wrong:
             reasons.append(wrong.reason)
     return values, reasons
+
+
+#: Fields in which a word or a dash may say that nothing is to be set.
+_SETTINGS: Final = frozenset({"provider", "model", "aspect_ratio", "size", "duration", "takes", "seed"})
+_DEFAULTS: Final = frozenset(
+    ["默认", "默認", "不限", "无", "default", "any", "none", "n/a", "na", "-", "--", "—", "–", "/", "\\"]
+)
+
+
+def is_default(text: str) -> bool:
+    """Whether a cell says that nothing is to be set."""
+    return text.casefold() in _DEFAULTS
 
 
 #: Shapes that models draw, by width over height.
@@ -105,7 +118,7 @@ def _whole(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-_COUNTER: Final = re.compile(r"^[x×*]|(?:[条條个個次份张張遍组組镜版]|takes?|clips?|videos?|versions?|x|×)$")
+_COUNTER: Final = re.compile(r"^[x×*]|(?:[条條个個次份张張遍组組镜版](?:视频)?|takes?|clips?|videos?|versions?|x|×)$")
 
 
 def _takes(text: str) -> int:
@@ -151,6 +164,8 @@ def _seconds(text: str) -> float:
     plain = counted(text).casefold() if len(text) <= _LONGEST_NUMBER else ""
     for _ in range(2):
         plain = _ABOUT.sub("", plain).strip()
+    # ISO 8601, as programs write it.
+    plain = plain.removeprefix("pt") if plain.endswith("s") else plain
     if found := _CLOCK.fullmatch(plain):
         hours, minutes, seconds, frames = (float((part or "0").replace(",", ".")) for part in found.groups())
         return 3600 * hours + 60 * minutes + seconds + frames / 25

@@ -19,6 +19,7 @@ from vidgen_core.i18n import get_text
 from vidgen_core.media.disk import replacing
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
+from vidgen_core.services.exports.editing.edited_timeline import path_of
 from vidgen_core.services.exports.facts import STANDARD_RATES, Facts, nearest_rate, usual_rate, usual_size
 from vidgen_core.services.exports.film import EDL_EVENTS, Clip, Film, Format, Options, Progress
 from vidgen_core.services.exports.timelines.fcpxml import to_fcpxml
@@ -216,7 +217,7 @@ def to_edl(timeline: otio.schema.Timeline) -> str:
     """A CMX 3600 list in Premiere's style: media are found again by *from clip name*, the file's own name."""
     copy = timeline.clone()
     for clip in copy.find_clips():
-        clip.media_reference.target_url = str(otio.url_utils.filepath_from_url(clip.media_reference.target_url))
+        clip.media_reference.target_url = path_of(clip.media_reference.target_url)
         # Every line is its own in this format.
         clip.name = " ".join(clip.name.split())
         for marker in clip.markers:

@@ -32,6 +32,10 @@ OTHER_PICTURE_ENDINGS: Final = frozenset(
 )
 #: The end of a name, before a space and the next one; what stands before it must have one length.
 _ENDS: Final = r"(?i:\.png|\.jpg|jpeg|webp|heic)"
+#: An attachment as tables in the cloud export it: its name, and where it lies.
+_ATTACHED: Final = re.compile(r"([^()（）\n]{1,200}+)[(（](https?://[^\s()（）]++)[)）]")
+#: Endings that mean one kind of file.
+_JPEG: Final = frozenset({".jpg", ".jpeg", ".jfif"})
 #: Folders below that of a list in which pictures are searched.
 _MOST_FOLDERS: Final = 50
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "<": ">", "`": "`", "《": "》", "[": "]"}
@@ -131,19 +135,19 @@ def _bare(cell: str) -> str:
 
 def _several(cell: str) -> list[str]:
     """The paths and links of a cell that names more than one."""
-    parts = [_bare(part) for part in re.split(rf"[\n;；|,，、]|(?<=[\"'])\s+(?=[\"'])|(?<={_ENDS})\s+", cell)]
+    parts = [_bare(part) for part in re.split(rf"[\n;；|,，、]|(?<=[\"'])\s+(?=[\"'])|(?<={_ENDS})\s+(?![(（])", cell)]
     parts = [part for part in parts if part]
-    return parts if all(is_link(part) or PureWindowsPath(part).suffix for part in parts) and parts else [cell]
+    named = (is_link(part) or PureWindowsPath(part).suffix or _ATTACHED.fullmatch(part) for part in parts)
+    return parts if parts and all(named) else [cell]
 
 
 def _find(cell: str, around: Surroundings) -> ListedPicture:
-    if attached := re.fullmatch(r"([^()（）\n]{1,200}+)[(（](https?://[^\s()（）]++)[)）]", cell):
-        # An attachment as tables in the cloud export it: its name, else where it lies.
+    if attached := _ATTACHED.fullmatch(cell):
         named = _find(attached[1].strip(), around)
         return named if not named.rejected else _find(attached[2], around)
     if re.match(r"https?:", cell, re.IGNORECASE):
         return ListedPicture(link=cell) if is_link(cell) else _no("image_link_invalid", cell)
-    if found := re.match(r'=(?:_xlfn\.)?IMAGE\(\s*"([^"]+)"', cell, re.IGNORECASE):
+    if found := re.match(r'=(?:(?:_xlfn\.)?IMAGE|HYPERLINK)\(\s*"([^"]+)"', cell, re.IGNORECASE):
         return _find(found[1], around)
     if re.match(r"=(_xlfn\.)?(DISPIMG|IMAGE)\(", cell, re.IGNORECASE):
         return ListedPicture(rejected=Reason("image_embedded"))
@@ -195,6 +199,9 @@ def _by_name(cell: str, around: Surroundings) -> ListedPicture | None:
     """The picture of that name beside the list or below: lists that moved here together with theirs still name the old folder."""
     name = fold_name(PureWindowsPath(cell).name)
     path = around.names.get(name) or around.names.get(fold_name(unquote(name)))
+    if path is None and PureWindowsPath(name).suffix in _JPEG:
+        path = around.names.get(PureWindowsPath(name).stem)
+        path = path if path and path.suffix.lower() in _JPEG else None
     allowed = path in around.beside or around.may_leave or (path is not None and _is_inside(path, around.base))
     if path is None or not allowed or not path.is_file():
         return None

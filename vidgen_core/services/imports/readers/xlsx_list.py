@@ -23,6 +23,7 @@ from vidgen_core.services.imports.readers.bounds import LAST_ROW, Broken, TooMuc
 from vidgen_core.services.imports.readers.csv_list import read_bytes
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.readers.xlsx_parts import Picture, Range, SheetParts, read_parts
+from vidgen_core.services.imports.values import is_link
 
 _MOST_COLUMNS: Final = 200
 
@@ -69,6 +70,10 @@ def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
     if parts is None:
         return Sheet(sheet.title, [_row(index, cells, {}, hidden=False) for index, cells in grid.items()])
     pictures = {place: tuple(held) for place, held in parts.pictures.items() if place[1] < _MOST_COLUMNS}
+    for place, (row, column) in parts.shown.items():
+        cell = grid[row][column] if row in grid and column < len(grid[row]) else None
+        if cell is not None and isinstance(cell.value, str) and is_link(cell.value):
+            pictures[place] = (cell.value,)
     for row, _ in pictures:
         grid.setdefault(row, [])
     _spread(grid, pictures, parts.merged)

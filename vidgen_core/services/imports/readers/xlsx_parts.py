@@ -20,6 +20,7 @@ Picture = bytes | str
 _POINT: Final = 12_700
 _PIXEL: Final = 9_525
 _DISPIMG: Final = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
+_IMAGE_OF: Final = re.compile(r"=?(?:_xlfn\.)?IMAGE\(\s*+(\$?[A-Z]{1,3}\$?\d{1,7})\s*+[,)]", re.IGNORECASE)
 _IMAGE: Final = re.compile(r'^=?(?:_xlfn\.)?IMAGE\(\s*"([^"]+)"', re.IGNORECASE)
 
 
@@ -44,6 +45,8 @@ class SheetParts(NamedTuple):
     links: dict[tuple[int, int], str]
     #: Cells with a formula that nobody has reckoned: programs that write workbooks often leave that to Excel.
     unreckoned: frozenset[tuple[int, int]]
+    #: Cells that show the picture to which another cell has the link.
+    shown: dict[tuple[int, int], tuple[int, int]]
 
 
 def name_of(element: ET.Element) -> str:
@@ -156,6 +159,7 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
     pictures: dict[tuple[int, int], list[Picture]] = {}
     links: dict[tuple[int, int], str] = {}
     unreckoned: set[tuple[int, int]] = set()
+    shown: dict[tuple[int, int], tuple[int, int]] = {}
     targets = package.relations(part)
     for element in package.elements(part):
         match name_of(element):
@@ -165,7 +169,7 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
                 if place and picture:
                     pictures[place] = [picture]
                 elif place:
-                    _take_formula(element, place, links, unreckoned)
+                    _take_formula(element, place, links, unreckoned, shown)
             case "hyperlink":
                 place = cell_place(element.get("ref", "").partition(":")[0])
                 target = targets.get(attribute(element, "id"), ("", ""))[1]
@@ -184,16 +188,22 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
         for place, picture in _drawn(package, drawing, grid):
             pictures.setdefault(place, []).append(picture)
     hidden_rows, hidden_columns = frozenset(grid.hidden_rows), frozenset(grid.hidden_columns)
-    found = tuple(merged), hidden_rows, hidden_columns, pictures, links, frozenset(unreckoned)
+    found = tuple(merged), hidden_rows, hidden_columns, pictures, links, frozenset(unreckoned), shown
     return SheetParts(title, state != "visible", *found)
 
 
 def _take_formula(
-    cell: ET.Element, place: tuple[int, int], links: dict[tuple[int, int], str], unreckoned: set[tuple[int, int]]
+    cell: ET.Element,
+    place: tuple[int, int],
+    links: dict[tuple[int, int], str],
+    unreckoned: set[tuple[int, int]],
+    shown: dict[tuple[int, int], tuple[int, int]],
 ) -> None:
     texts = {name_of(child): child.text or "" for child in cell}
     if found := _HYPERLINK.match(texts.get("f", "")):
         links[place] = found[1]
+    elif (found := _IMAGE_OF.match(texts.get("f", ""))) and (other := cell_place(found[1].upper())):
+        shown[place] = other
     elif "f" in texts and not texts.get("v") and cell.get("t") != "str":
         unreckoned.add(place)
 

@@ -103,6 +103,7 @@ def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, queue: int) -> None:
     with Vidgen.open() as app, started("run", "--until-done") as process:
         at_the_start(app, queue, process.kill)

@@ -190,6 +190,7 @@ def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictu
     assert attempts() == [AttemptState.ACCEPTED] * 2
 
 
+@pytest.mark.extended
 def test_a_server_that_is_told_twice_ends_at_once(slow: SlowServer, pictures: int) -> None:
     port = str(slow.server_port + 1 if slow.server_port < 65535 else slow.server_port - 1)
     process = start("serve", "--no-browser", "--port", port)

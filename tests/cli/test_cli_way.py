@@ -33,7 +33,6 @@ def frames(path: Path) -> int:
 
 @pytest.mark.extended
 @pytest.mark.usefixtures("small")
-@pytest.mark.extended
 def test_a_two_page_chinese_script_becomes_a_rough_cut(vidgen: Vidgen, tmp_path: Path) -> None:
     def say(*words: str, status: int = 0) -> object:
         said = vidgen(*words, "--project", "灯塔", "--json")
@@ -89,6 +88,7 @@ def test_a_two_page_chinese_script_becomes_a_rough_cut(vidgen: Vidgen, tmp_path:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.extended
 def test_a_project_goes_its_way_by_itself_and_makes_one_cut(vidgen: Vidgen, tmp_path: Path) -> None:
     vidgen("script", script(tmp_path, "\n".join(LIGHTHOUSE.split("\n")[13:16])))
 

@@ -51,6 +51,7 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_no_key_submits_faster_than_kie_allows(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"concurrent": 60, "keys": ["sk-good-1"], "max_wait": 30.0}
     with rehearsed_home(locations, monkeypatch, settings, kie_submits_per_10s=20) as (home, server):

@@ -200,6 +200,11 @@ class ShotRepository(Repository):
         row = self.tx.execute(query).one_or_none()
         return None if row is None else _shot(row)
 
+    def all(self, project_id: int) -> list[Shot]:
+        """All shots of a project, in their order."""
+        query = select(*_COLUMNS).where(*_wanted(project_id, ShotFilter())).order_by(shots.c.position, shots.c.id)
+        return [_shot(row) for row in self.tx.execute(query)]
+
     def page(
         self,
         project_id: int,

@@ -22,7 +22,6 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import REFERENCES, References
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.media.disk import replacing, translate_os_errors
@@ -45,7 +44,6 @@ _EXPORTS: Final = StateRow[list[dict[str, Any]]]("exports.{}", list[dict[str, An
 _FILMS: Final = StateRow[dict[str, dict[str, Any]]]("films.{}", dict[str, dict[str, Any]])
 #: Parts of progress worth telling.
 _STEP: Final = 0.01
-_EVERY: Final = 10_000_000
 
 
 class Export(Frozen):
@@ -106,7 +104,7 @@ class Exports:
         """The chosen takes in the order of their shots, and the shots that have none."""
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
-            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            shots = tx.shots.all(project_id)
             chosen, standing = tx.takes.chosen(project_id), tx.takes.stand_ins(project_id)
             made_from = {task.id: task.params for task in tx.tasks.many([take.task_id for take in chosen])}
             said = tx.reviews.of_takes([take.id for take in chosen])
@@ -199,7 +197,7 @@ class Exports:
                 with replacing(target, ".part") as part, part.open("wb") as file:
                     self.write_task_list(project_id, kind, file, language=language)
                 return
-            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            shots = tx.shots.all(project_id)
         if not shots:
             raise Refused("export_no_rows", project=project.name)
         library = self._library(project_id)

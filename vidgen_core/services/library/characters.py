@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import Character, References, clean_name, same_name
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.http.cleaning import clean_text
@@ -23,8 +22,6 @@ from vidgen_core.services.library.references import change_references, own_words
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.library.pictures import Pictures
-
-_EVERY: Final = 10_000_000
 
 
 class CharacterUse(Frozen):
@@ -57,7 +54,7 @@ class Characters:
         references = known_references(self._ctx, project_id)
         wanted = references.characters if name is None else (_one(references, name),)
         with self._ctx.store.read() as tx:
-            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            shots = tx.shots.all(project_id)
             named = {shot.id: _named(shot, references) for shot in shots}
             with_any = [shot for shot in shots if any(named[shot.id])]
             takes, pictures = _made(tx, with_any)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, Refused
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import ReviewLink, Take, TakeReview
 from vidgen_core.providers.http.cleaning import clean_text
@@ -38,7 +37,6 @@ LONGEST_COMMENT: Final = 1_000
 #: What the browser of a reviewer calls itself.
 _REVIEWER: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TOKEN: Final = re.compile(r"([1-9][0-9]{0,14})-([0-9]{1,12})-([A-Za-z0-9_-]{43})")
-_EVERY: Final = 100_000
 
 
 class Reviewed(NamedTuple):
@@ -200,7 +198,7 @@ class Reviews(Service):
 
 
 def _reviewed(tx: Tx, project_id: int) -> list[Reviewed]:
-    shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+    shots = tx.shots.all(project_id)
     takes = tx.takes.of_shots([shot.id for shot in shots])
     seen = {shot_id: [take for take in some if take.rejected is None] for shot_id, some in takes.items()}
     said = tx.reviews.of_takes([take.id for some in seen.values() for take in some])

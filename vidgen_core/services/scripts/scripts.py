@@ -12,7 +12,6 @@ from vidgen_core import money
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import Delivery, Refused, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import PieceState, Script, ScriptPiece, ScriptState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure
@@ -238,7 +237,7 @@ class Scripts:
             shown = board.shown
         else:
             with self._ctx.store.read() as tx:
-                shots = [shot for shot in tx.shots.page(script.project_id, ShotFilter(), _EVERY).items if shot.script]
+                shots = [shot for shot in tx.shots.all(script.project_id) if shot.script]
             proposed = [ProposedShot(number=place, script=shot.script) for place, shot in enumerate(shots, start=1)]
             numbers = [shot.number for shot in shots]
             shown = check_storyboard(script.text, proposed).shown
@@ -442,9 +441,6 @@ class Scripts:
             tx.scripts.get(script_id)
             tx.scripts.remove(script_id)
             money.note_unasked(tx, _job_name(script_id), None, Decimal(0))
-
-
-_EVERY: Final = 10_000_000
 
 
 def _job_name(script_id: int) -> str:

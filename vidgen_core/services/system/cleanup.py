@@ -30,7 +30,6 @@ from vidgen_core.services.context import Service
 CLEANED: Final = "file_cleaned"
 #: Save folder and path below it.
 File = tuple[str, str]
-_EVERY: Final = 10_000_000
 
 
 class CleanupScope(StrEnum):
@@ -91,7 +90,7 @@ class Cleanup(Service):
         """
         before = datetime.now(UTC) - timedelta(days=older_than_days)
         with self._ctx.store.read() as tx:
-            shots = {shot.id: shot for shot in tx.shots.page(project_id, ShotFilter(), _EVERY).items}
+            shots = {shot.id: shot for shot in tx.shots.all(project_id)}
             takes = [take for some in tx.takes.of_shots(list(shots)).values() for take in some]
             shared = _shared_files(tx)
         decided = {shot.id for shot in shots.values() if shot.chosen_take_id}

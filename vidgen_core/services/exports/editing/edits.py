@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: What the last edit of a project replaced.
 _BEFORE: Final = StateRow[dict[str, Any]]("edit.{}", dict[str, Any])
-_EVERY: Final = 10_000_000
 
 
 class Edits(Service):
@@ -37,7 +36,7 @@ class Edits(Service):
         from vidgen_core.services.exports.editing.edited_timeline import read_uses
 
         with self._ctx.store.read() as tx:
-            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            shots = tx.shots.all(project_id)
             takes = tx.takes.of_shots([shot.id for shot in shots])
         uses = read_uses(data, project_rate(shots, takes, self._ctx.media))
         return make_plan(project_id, name, shots, takes, uses)

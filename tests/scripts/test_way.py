@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -286,18 +287,18 @@ def test_a_walk_that_is_stopped_in_the_middle_of_a_step_orders_nothing_more(
         drawn_shots(offline, project, 2)
     else:
         new_shot(offline, project, picture_prompt="a lighthouse")
-    verbs, stopped = type(getattr(offline, step)), []
-    name = "validated"
-    look = getattr(verbs, name)
+    names = {"tasks": "generation.tasks.select", "pictures": "library.pictures.Pictures.validated"}
+    name = f"vidgen_core.services.{names[step]}"
+    look, stopped = pkgutil.resolve_name(name), []
 
-    def stop_meanwhile(self: object, *given: object, **named: object) -> object:
+    def stop_meanwhile(*given: object, **named: object) -> object:
         if offline.progress.is_alive and not stopped:
             stopped.append(True)
             offline.progress.halt(project.id)
-        return look(self, *given, **named)
+        return look(*given, **named)
 
     offline.progress.go(project.id, Decimal("1.0"))
-    monkeypatch.setattr(verbs, name, stop_meanwhile)
+    monkeypatch.setattr(name, stop_meanwhile)
     offline.worker.start()
     _until(lambda: bool(stopped))
     offline.progress.stop()

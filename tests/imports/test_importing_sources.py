@@ -14,9 +14,9 @@ from importing_factories import codes, draw, read_csv, read_storyboard, read_xls
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ShotParams
+from vidgen_core.services.imports.columns import template_csv
 from vidgen_core.services.imports.plan import PlannedShot, identity
 from vidgen_core.services.imports.readers.reader import lists_among, read_sources
-from vidgen_core.services.imports.template import template_csv
 
 
 def workbook(*sheets: list[list[Any]]) -> openpyxl.Workbook:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from importing_factories import read_csv
 
-from vidgen_core.services.imports.columns import FIELDS, match_columns
+from vidgen_core.services.imports.columns import FIELDS, header_names, match_columns, template_csv
 from vidgen_core.services.imports.readers.links import LARGEST_PICTURE
 from vidgen_core.services.imports.rows import LONGEST_NUMBER, LONGEST_PROMPT
-from vidgen_core.services.imports.template import header_names, template_csv
 from vidgen_core.services.imports.values import LONGEST, SEED_LIMIT
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "shot-lists.md").read_text(encoding="utf-8")

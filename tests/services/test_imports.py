@@ -11,9 +11,9 @@ from PIL import Image
 from vidgen_core.domain.shots import GenerationMode, Project, ShotParams
 from vidgen_core.media import images
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.imports.columns import template_csv
 from vidgen_core.services.imports.plan import Existing
 from vidgen_core.services.imports.review import Review
-from vidgen_core.services.imports.template import template_csv
 
 
 def draw(path: Path, size: tuple[int, int] = (160, 90)) -> Path:

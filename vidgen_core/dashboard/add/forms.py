@@ -16,11 +16,10 @@ from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, p
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
-from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns
+from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns, template_csv
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, lists_among, readable
 from vidgen_core.services.imports.readers.table import SheetInspection
-from vidgen_core.services.imports.template import template_csv
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
 
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]

@@ -12,9 +12,8 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.exports.task_list import write_csv, write_xlsx
-from vidgen_core.services.imports.columns import FIELDS, plain_header
+from vidgen_core.services.imports.columns import FIELDS, header_names, plain_header
 from vidgen_core.services.imports.formulas import guard_apostrophe
-from vidgen_core.services.imports.template import header_names
 
 #: Where the picture of a key lies, as the list names it.
 PictureCell = Callable[[str], str]

@@ -1,7 +1,9 @@
-"""Which header means which field: ``headers.toml``."""
+"""Which header means which field (``headers.toml``), and a list to begin with."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import tomllib
 import unicodedata
@@ -12,6 +14,7 @@ from typing import Final, NamedTuple
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.shots import ReferenceRole
+from vidgen_core.i18n import get_text
 
 _TABLE: Final = tomllib.loads(Path(__file__).with_name("headers.toml").read_text(encoding="utf-8"))
 #: Headers of columns that are kept beside a shot; they help to find the header of a list.
@@ -209,3 +212,25 @@ def likely_header(rows: Sequence[Sequence[str]]) -> int | None:
         return found[0]
     filled = [sum(1 for cell in row if cell.strip()) for row in rows]
     return filled.index(max(filled)) if any(filled) else None
+
+
+def header_names(lang: str) -> dict[str, str]:
+    """Field → its header in one language, as templates and exported lists write it."""
+    return {field: _header(names, lang) for field, names in FIELDS.items()}
+
+
+def _header(names: tuple[str, ...], lang: str) -> str:
+    chinese = [name for name in names if not name.isascii()]
+    return chinese[0] if lang == "zh" and chinese else names[0]
+
+
+def template_csv(lang: str) -> bytes:
+    """A CSV with all columns and two example rows; with a byte order mark, by which Excel knows UTF-8."""
+    t = get_text(lang)
+    names = header_names(lang)
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, fieldnames=list(names), restval="")
+    writer.writerow(names)
+    writer.writerow({"shot": "1.0", "prompt": t("importing.example_zoom"), "aspect_ratio": "9:16", "takes": "3"})
+    writer.writerow({"shot": "1.1", "prompt": t("importing.example_pan"), "aspect_ratio": "16:9", "seed": "12345"})
+    return out.getvalue().encode("utf-8-sig")

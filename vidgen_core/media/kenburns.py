@@ -5,12 +5,15 @@ The same ``RenderSpec`` and picture give the same frames; another seed gives ano
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
+import av.filter
 import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
@@ -44,7 +47,12 @@ LARGEST_EDGE: Final = 8192
 #: Picture pixels per frame pixel at the largest zoom: at one, slow moves shimmer (12 % between frames of noise, 0.1 % here).
 _OVERSAMPLING: Final = 1.08
 #: Ratio of one size of the planes to the next.
-_STEP: Final = 1.15
+_STEP: Final = 1.3
+#: Pixels that may be resized beside those that are wanted.
+_SPARE: Final = 32
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+_Plane = Image.Image | Bytes
 
 
 class RenderSpec(Frozen):
@@ -130,7 +138,7 @@ def _plan(camera: Camera, stage: Stage, spec: RenderSpec) -> CameraPath:
     return plan_path(camera, stage, spec.frames, spec.seconds, spec.seed)
 
 
-def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[list[Image.Image]]:
+def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[Sequence[_Plane]]:
     """The frames: brightness, and the two colour planes of half size."""
     stage = Stage(picture.width, picture.height, spec.width, spec.height, find_subject(picture))
     path = _plan(camera, stage, spec)
@@ -138,29 +146,24 @@ def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[
     lettering = TextOverlay.draw(spec.caption, spec.width, spec.height) if spec.caption else None
     views: list[Box] | list[Floats] = boxes(path, stage) if path.flat else matrices(path, stage)
     for view in views:
-        nearness = spec.width / (view[2] - view[0]) if isinstance(view, tuple) else 1.0
-        shown = [_see(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes.at(nearness))]
+        if isinstance(view, tuple):
+            shown: Sequence[_Plane] = planes.cut(view, stage)
+        else:
+            shown = [_turned(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes.at(1.0))]
         if lettering:
-            lettering.put_on(shown)
+            images = [Image.fromarray(plane) if isinstance(plane, np.ndarray) else plane for plane in shown]
+            lettering.put_on(images)
+            shown = images
         yield shown
 
 
-def _see(plane: Image.Image, view: Box | Floats, stage: Stage, share: int) -> Image.Image:
-    """One plane of one frame; ``share`` is 2 for the colour planes of half size."""
+def _turned(plane: Image.Image, view: Floats, stage: Stage, share: int) -> Image.Image:
+    """One plane of one frame of a turned camera; ``share`` is 2 for the colour planes of half size."""
     size = (stage.frame_width // share, stage.frame_height // share)
     across, down = plane.width / stage.width, plane.height / stage.height
-    if isinstance(view, tuple):
-        left, top, right, bottom = view
-        box = (left * across, top * down, min(right * across, plane.width), min(bottom * down, plane.height))
-        return plane.resize(size, _filter(box, size), box=box)
     matrix = np.diag([across, down, 1.0]) @ view @ np.diag([share, share, 1.0])
     data = (matrix / matrix[2, 2]).ravel()[:8].tolist()
     return plane.transform(size, Image.Transform.PERSPECTIVE, data, Image.Resampling.BILINEAR)
-
-
-def _filter(box: Box, size: tuple[int, int]) -> Image.Resampling:
-    """The filter: Hamming is as sharp as bicubic at half the cost, but shows steps where a small picture is enlarged."""
-    return Image.Resampling.HAMMING if box[2] - box[0] >= size[0] else Image.Resampling.BICUBIC
 
 
 def find_subject(picture: Image.Image) -> tuple[float, float]:
@@ -194,6 +197,7 @@ class _Planes:
         y, u, v = (Image.fromarray(np.ascontiguousarray(plane)) for plane in frame.to_ndarray())
         half = _scaled(picture.size, 0.5)
         self._factor = factor
+        self._whole: tuple[Image.Image, av.VideoFrame, av.VideoFrame] | None = None
         self._sizes = {0: [y, u.resize(half, Image.Resampling.BOX), v.resize(half, Image.Resampling.BOX)]}
 
     def at(self, nearness: float) -> list[Image.Image]:
@@ -204,9 +208,79 @@ class _Planes:
         number = max(0, math.floor(math.log(self._factor / (_OVERSAMPLING * nearness), _STEP)))
         if number not in self._sizes:
             self._sizes[number] = [
-                plane.resize(_scaled(plane.size, _STEP**-number), Image.Resampling.LANCZOS) for plane in self._sizes[0]
+                plane.resize(_scaled(plane.size, _STEP**-number), Image.Resampling.HAMMING) for plane in self._sizes[0]
             ]
         return self._sizes[number]
+
+    def cut(self, view: Box, stage: Stage) -> list[Bytes]:
+        """The planes of one frame of a camera that is not turned."""
+        brightness, *colours = self.at(stage.frame_width / (view[2] - view[0]))
+        if self._whole is None or self._whole[0] is not brightness:
+            # FFmpeg moves colour planes by parts of a pixel: it is told that brightness is one.
+            self._whole = (brightness, _as_colours(brightness), _as_colours(*colours))
+        across, down = brightness.width / stage.width, brightness.height / stage.height
+        box = (view[0] * across, view[1] * down, view[2] * across, view[3] * down)
+        half = (box[0] / 2, box[1] / 2, box[2] / 2, box[3] / 2)
+        width, height = stage.frame_width, stage.frame_height
+        return [
+            *_resized(self._whole[1], box, width, height)[:1],
+            *_resized(self._whole[2], half, width // 2, height // 2),
+        ]
+
+
+def _as_colours(*planes: Image.Image) -> av.VideoFrame:
+    """A frame with these as colour planes of full size, continued beyond the right and lower edge."""
+    wide, high = planes[0].width + 2 * _SPARE, planes[0].height + 2 * _SPARE
+    frame = av.VideoFrame(wide, high, "yuv444p")
+    for into, plane in zip(frame.planes[1:], planes, strict=False):
+        whole = np.pad(np.asarray(plane), ((0, high - plane.height), (0, wide - plane.width)), mode="edge")
+        _bytes_of(into)[:, :wide] = whole
+    frame.pts = 0
+    return frame
+
+
+def _bytes_of(plane: av.video.plane.VideoPlane) -> Bytes:
+    """The rows of a plane in FFmpeg's own memory, with what it leaves free behind each."""
+    room = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload] # PyAV does not say that it is a buffer
+    return room.reshape(plane.height, -1)
+
+
+def _resized(source: av.VideoFrame, box: Box, width: int, height: int) -> list[Bytes]:
+    """A part of both colour planes at another size.
+
+    FFmpeg begins at a whole pixel, but for colours, and takes whole sizes. So more is resized than is wanted, as much as makes
+    their ratio the right one.
+    """
+    left, from_x, to_x, right = _whole_sizes(box[0], box[2], width)
+    top, from_y, to_y, lower = _whole_sizes(box[1], box[3], height)
+    kind = "bicubic" if box[2] - box[0] < width else "bilinear"
+    graph = av.filter.Graph()
+    graph.threads = 1
+    steps = [
+        graph.add_buffer(width=source.width, height=source.height, format=source.format, time_base=Fraction(1, 24)),
+        graph.add("crop", f"{from_x}:{from_y}:{left}:{top}:exact=1"),
+        graph.add("scale", f"{to_x}:{to_y}:flags={kind}:in_h_chr_pos={right}:in_v_chr_pos={lower}"),
+        graph.add("buffersink"),
+    ]
+    for step, following in itertools.pairwise(steps):
+        step.link_to(following)
+    graph.configure()
+    graph.push(source)
+    moved = graph.pull()
+    assert isinstance(moved, av.VideoFrame)
+    return [_bytes_of(plane)[:height, :width] for plane in moved.planes[1:]]
+
+
+def _whole_sizes(begin: float, end: float, size: int) -> tuple[int, int, int, int]:
+    """First whole pixel, sizes in the ratio of ``end - begin`` to ``size``, and how far ``begin`` is from that pixel, in 256ths."""
+    ratio = (end - begin) / size
+    after = np.arange(size, size + _SPARE)
+    before = np.rint(after * ratio)
+    best = int(np.abs(before / after - ratio).argmin())
+    # What the ratio is wrong by is shared by both ends.
+    begin += (end - begin - size * before[best] / after[best]) / 2
+    first = max(0, math.floor(begin))
+    return first, int(before[best]), int(after[best]), -round((begin - first) * 256)
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
@@ -214,7 +288,7 @@ def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 def _encode(
-    frames: Iterator[list[Image.Image]], spec: RenderSpec, target: Path, on_progress: Callable[[float], None]
+    frames: Iterator[Sequence[_Plane]], spec: RenderSpec, target: Path, on_progress: Callable[[float], None]
 ) -> None:
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = _stream(container, spec)
@@ -222,8 +296,7 @@ def _encode(
         for number, planes in enumerate(frames):
             frame = av.VideoFrame(spec.width, spec.height, "yuv420p")
             for into, plane in zip(frame.planes, planes, strict=True):
-                room = np.frombuffer(into, np.uint8)  # type: ignore[call-overload] # PyAV does not say that it is a buffer
-                room.reshape(into.height, -1)[:, : into.width] = plane
+                _bytes_of(into)[:, : into.width] = plane
             frame.pts = number
             for packet in stream.encode(frame):
                 container.mux(packet)

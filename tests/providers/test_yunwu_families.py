@@ -14,10 +14,11 @@ import respx
 from provider_world import World, make_key, make_params, make_settings
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, ShotReference
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Order, Prepared, ReferencePicture, RemoteJob, RemoteState, RemoteStatus
 from vidgen_core.providers.yunwu.adapter import Yunwu
+from vidgen_core.providers.yunwu.catalogue import ListedModel
 from vidgen_core.providers.yunwu.families import FAMILIES
 
 KEY = make_key()
@@ -454,3 +455,19 @@ async def test_a_model_is_asked_in_the_same_way_whatever_its_case(yunwu, world) 
         for model in ("doubao-seedance-1-0-pro-250528", "Doubao-Seedance-1-0-Pro-250528")
     ]
     assert asked[0]["content"] == asked[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("image", {"image_url": URL}),
+        ("last_frame", {"image": "a.png", "last_frame_url": URL}),
+        ("references", {"references": (ShotReference(image_url=URL),)}),
+    ],
+)
+def test_a_picture_that_is_only_a_link_is_refused_before_the_click_where_files_are_sent(yunwu, field, given) -> None:
+    model = "veo_3_1-components" if field == "references" else "veo_3_1"
+    for route, found in (("openai", {(field, "picture_file_needed")}), ("unified", set())):
+        yunwu._catalogue.keep(yunwu.base_url, {model: ListedModel(families=(route,))})
+        fatal = {(one.field, one.code) for one in yunwu.check(model, make_params(**given)) if one.fatal}
+        assert fatal == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -134,3 +135,8 @@ WAITING_BATCHES: Final = StateRow[list[WaitingBatch]]("canaries", list[WaitingBa
 #: What models were seen to do although nothing says that they do it.
 PROVED_MODELS: Final = StateRow[list[str]]("proved_models", list[str])
 SAVE_FOLDER_MOUNT: Final = StateRow[SaveFolderMount]("save_folder_mount", SaveFolderMount)
+
+
+def forget_checks(tx: Tx, task_ids: Container[int]) -> None:
+    """Take tasks off the list of those to be polled now."""
+    CHECK_NOW.put(tx, [id_ for id_ in CHECK_NOW.get(tx) or () if id_ not in task_ids])

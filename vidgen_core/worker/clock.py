@@ -10,7 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from vidgen_core.domain.log import LogLevel
+
+if TYPE_CHECKING:
+    from vidgen_core.db import Tx
 
 #: Seconds between wall and monotonic clock that are a jump; less is a clock that is kept right.
 JUMP: Final = 5.0
@@ -81,3 +86,10 @@ class ServerClock(Clock):
 
     def follow(self) -> None:
         """Nothing: ``ask`` does."""
+
+
+def shift_times(tx: Tx, seconds: float) -> None:
+    """Let the times that are kept be as long ago, or as far ahead, as they were before the clock was set."""
+    tx.tasks.shift_due(seconds)
+    tx.attempts.shift_open_times(seconds)
+    tx.log.add(LogLevel.WARNING, "clock_set", seconds=round(seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import logging
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vidgen_core.db import Tx
-from vidgen_core.db.worker_state import CHECK_NOW, PAUSED
+from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, forget_checks
 from vidgen_core.domain.errors import Superseded
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.providers import ProviderId
@@ -24,6 +25,7 @@ from vidgen_core.worker import canary, chain, database_age, recovery, storage_ch
 from vidgen_core.worker.background import abandoned_jobs
 from vidgen_core.worker.background.billing_sync import BillingSync
 from vidgen_core.worker.background.model_lists import ModelLists
+from vidgen_core.worker.clock import shift_times
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.limits import budget_pause
 from vidgen_core.worker.limits.concurrency import KEY_CAME, NO_KEY, NO_KEYS, Concurrency
@@ -109,7 +111,6 @@ class Scheduler:
         self.stop()
 
     async def run(self) -> None:
-        """The loop."""
         await self._recover()
         while not self._ctx.stopping:
             self._alarm.clear()
@@ -181,9 +182,7 @@ class Scheduler:
         """Other processes hear of jobs that have ended, too; each is polled once."""
         asked = set(CHECK_NOW.get(tx) or ())
         if asked:
-            self._ctx.writer.post(
-                lambda tx: CHECK_NOW.put(tx, [id_ for id_ in CHECK_NOW.get(tx) or () if id_ not in asked])
-            )
+            self._ctx.writer.post(lambda tx: forget_checks(tx, asked))
         return asked
 
     def _take_up(self, news: ActiveTask) -> None:
@@ -227,7 +226,8 @@ class Scheduler:
         starting = sum(active.task.provider is mode and active.is_starting for active in self._active.values())
         if free > STARTING - starting:
             free, self._more = STARTING - starting, True
-        keyless = self._was_keyless(mode)
+        before = self._ctx.pauses.of(mode)
+        keyless = before is not None and before.code == NO_KEY and before.params.get("cause") in NO_KEYS
         if free <= 0 or not self._may_submit(mode):
             return
         now = self._ctx.clock()
@@ -254,11 +254,6 @@ class Scheduler:
             self._next_due_at = min(due, self._next_due_at or due)
         return waiting, {path.parent for path in download.targets(tx, waiting, self._ctx)}
 
-    def _was_keyless(self, mode: ProviderId) -> bool:
-        """Whether there was no key at all until now."""
-        pause = self._ctx.pauses.of(mode)
-        return pause is not None and pause.code == NO_KEY and pause.params.get("cause") in NO_KEYS
-
     def _may_submit(self, mode: ProviderId) -> bool:
         pause = self._ctx.pauses.of(mode)
         if pause is None:
@@ -280,13 +275,10 @@ class Scheduler:
                 return False
             key = lease.key
             self._concurrency.keys[task.id] = key.id
-        active = self._active[task.id] = self._active_task(task)
+        active = self._active[task.id] = ActiveTask(task, worker=self._ctx.worker)
         self._concurrency.put(active, remote=True)
         self._start_step(active, key)
         return True
-
-    def _active_task(self, task: Task) -> ActiveTask:
-        return ActiveTask(task, worker=self._ctx.worker)
 
     async def _queued(self) -> Collection[ProviderId]:
         """Let the shots go on whose turn it is in their chains, and say which providers have queued tasks.
@@ -339,8 +331,7 @@ class Scheduler:
                 self._start_step(active, None)
 
     def _start_step(self, active: ActiveTask, key: Key | None) -> None:
-        task = asyncio.create_task(self._advance(active, key), name=f"task {active.task.id}")
-        self._steps[active.task.id] = task
+        self._steps[active.task.id] = asyncio.create_task(self._advance(active, key), name=f"task {active.task.id}")
 
     async def _advance(self, active: ActiveTask, key: Key | None) -> None:
         task_id = active.task.id
@@ -385,10 +376,8 @@ class Scheduler:
         if pause <= 0:
             await asyncio.sleep(0)
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._alarm.wait(), pause)
-        except TimeoutError:
-            return
 
     async def _check_clock(self) -> None:
         """Notice a clock that was set, and let everything that is kept be as long ago, or as far ahead, as it was.
@@ -401,7 +390,7 @@ class Scheduler:
             ctx.clock.follow()
             return
         try:
-            await ctx.writer.alone(lambda tx: _shift(tx, jump))
+            await ctx.writer.alone(lambda tx: shift_times(tx, jump))
         except Exception:
             # The worker's own time goes on as before, and the next check tries again.
             logger.exception("a clock that was set could not be followed")
@@ -508,9 +497,3 @@ class Scheduler:
         at_once.cancel()
         self.waits = None
         await submit.stop_waiting([paid[one] for one in paid if not one.done()], self._ctx)
-
-
-def _shift(tx: Tx, seconds: float) -> None:
-    tx.tasks.shift_due(seconds)
-    tx.attempts.shift_open_times(seconds)
-    tx.log.add(LogLevel.WARNING, "clock_set", seconds=round(seconds))

@@ -14,7 +14,7 @@ from typing import Final
 
 from vidgen_core.db import Tx
 from vidgen_core.db.backends.backend import RunnerLock
-from vidgen_core.db.worker_state import CHECK_NOW, PAUSED
+from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, forget_checks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.providers import ProviderId
@@ -250,9 +250,7 @@ class SharedScheduler(Scheduler):
             # Nobody has them any more.
             gone = asked - {task.id for task in tx.tasks.active() if task.id not in mine}
         if gone:
-            self._ctx.writer.post(
-                lambda tx: CHECK_NOW.put(tx, [id_ for id_ in CHECK_NOW.get(tx) or () if id_ not in gone])
-            )
+            self._ctx.writer.post(lambda tx: forget_checks(tx, gone))
         return mine
 
     # --- what only the leader does ----------------------------------------------------------------------------------

@@ -72,6 +72,14 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.htm", "<p>x</p><div><table><tr><th>Shot</th><th>Prompt</th></tr><tr><td>1</td><td>a<ul><li>b</li></ul></td></tr></table></div>", [("1", "a\nb")]),
         ("p.htm", "<table><tr><td><table><tr><th>shot</th><th>prompt</th></tr><tr><td>1</td><td>a</td></tr></table></td></tr></table>", [("1", "a")]),
         ("p.json", '{"storyboard":{"第一场":[{"镜号":1,"画面":"a"},{"镜号":2,"画面":"b"}],"第二场":[{"镜号":1,"画面":"c"}]}}', [("1-1", "a"), ("1-2", "b"), ("2-1", "c")]),
+        ("p.json", '{"project":"x","prompts":{"001":"a","002":"b"}}', [("1", "a"), ("2", "b")]),
+        ("p.py", "shots = [{'shot': 1, 'prompt': 'a', 'sound': True}, {'shot': 2, 'prompt': \"it's\"}]", [("1", "a"), ("2", "it's")]),
+        ("p.js", 'export const shots = [\n  { shot: 1, prompt: "a" },\n];\nexport default shots;', [("1", "a")]),
+        ("p.md", "# 分镜\n\n1. **镜头1**（5秒）：她转身\n   - 台词：你好\n2. **镜头2**（4秒）：她走开\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.md", "## 镜头 1｜00:00–00:05\n\n**画面**：她转身\n\n---\n\n## 镜头 2｜00:05–00:09\n\n**画面**：她走开\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.txt", "一、她转身\n二、她走开\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.txt", "① 她转身\n② 她走开\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.json", '{"人物设定":[{"姓名":"小红","描述":"红衣"}],"分镜脚本":[{"镜号":1,"画面":"a"}]}', [("1", "a")]),
         ("p.json", '{"choices":[{"message":{"content":"Sure:\\n```json\\n{\\"shots\\":[{\\"prompt\\":\\"a\\"}]}\\n```"}}]}', [(None, "a")]),
         ("p.json", '{"shots":{"shot_1":{"prompt":"a"},"shot_2":{"prompt":"b"}}}', [("1", "a"), ("2", "b")]),
         ("p.json", '[{"shot":1,"prompts":["a","b"],"image":""}]', [("1", "a\nb")]),
@@ -435,3 +443,29 @@ def test_pictures_are_found_as_tables_of_the_cloud_name_them(folder: Path) -> No
     assert first.image == folder / "b.jpg"
     assert [reason.code for reason in first.reasons] == ["image_found_beside"]
     assert second.image_url == "https://x.test/a.png"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00:00-00:05 她转身\n00:05-00:09 她走开\n",
+        "- [0s-5s] 她转身\n- [5s-9s] 她走开\n",
+        "镜头1（5秒）：她转身\n镜头2（4秒）：她走开\n",
+        "## 镜头 1｜00:00–00:05\n她转身\n\n## 镜头 2｜00:05–00:09\n她走开\n",
+        '[{"prompt": "她转身", "time_range": "0-5s"}, {"prompt": "她走开", "time_range": "5-9s"}]',
+    ],
+)
+def test_lengths_are_read_where_texts_say_them(folder: Path, text: str) -> None:
+    path = folder / "p.txt"
+    path.write_text(text)
+
+    shots = read_sources([path]).shots
+
+    assert [(shot.prompt, shot.params.duration) for shot in shots] == [("她转身", 5), ("她走开", 4)]
+
+
+def test_speakers_and_lines_of_objects_are_spoken_lines(folder: Path) -> None:
+    path = folder / "p.json"
+    path.write_text('[{"画面": "a", "对白": [{"角色": "小红", "台词": "你好"}]}]')
+
+    assert read_sources([path]).shots[0].script == "小红: 你好"

@@ -159,3 +159,15 @@ def test_an_archive_is_read_with_the_archives_in_it_and_what_is_no_list_is_named
         ("lines.srt", "document_unread"),
         ("说明.pdf", "document_unread"),
     ]
+
+
+def test_a_document_among_lists_is_named_and_stops_none(app: Vidgen, shot_list: Path, tmp_path: Path) -> None:
+    document = tmp_path / "note.pdf"
+    document.write_bytes(b"%PDF-1.7")
+
+    plan = app.imports.plan([document, shot_list])
+
+    assert len(plan.ok) == 2
+    assert [(note.code, note.params["source"]) for note in plan.notes] == [("document_unread", "note.pdf")]
+    with pytest.raises(InputError, match="document_unread"):
+        app.imports.plan([document, document])

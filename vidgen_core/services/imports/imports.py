@@ -163,10 +163,15 @@ class Imports:
                 # What is unpacked lies in a staging folder, which is deleted after a day.
                 inside, notes = readable(self.unpack(source, self.open_staging()))
                 left += notes
+            elif len(sources) > 1 and source.is_file():
+                inside, notes = readable([source])
+                left += notes
             chosen |= dict.fromkeys(inside, chosen[source]) if source in chosen else {}
             paths += inside
         for path, columns in self._kept_mappings(paths, chosen).items():
             chosen[path] = (chosen.get(path) or ListChoice()).model_copy(update={"columns": columns})
+        if left and not paths:
+            raise InputError(left[0].code, **left[0].params)
         plan = read_sources(paths, may_leave=may_leave, choices=chosen, spare=spare, progress=progress)
         return plan.model_copy(update={"notes": (*plan.notes, *left)})
 

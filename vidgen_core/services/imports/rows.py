@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams
 from vidgen_core.services.imports.columns import Columns
 from vidgen_core.services.imports.material import MOST, OtherPicture, chains_of, mode_of, others_of, sound_of
-from vidgen_core.services.imports.numbers import mend, number_of, plain_digits
+from vidgen_core.services.imports.numbers import NUMERALS, mend, number_of, numeral, plain_digits
 from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
     ListedPicture,
@@ -169,8 +169,10 @@ def _joined(shot: PlannedShot) -> str | None:
 def _first_number(scene: str) -> str:
     """``第一场 咖啡馆`` is 1."""
     plain = plain_digits(scene)
-    found = re.match(r"\D{0,8}?(\d{1,4})(?!\d)", plain)
-    return found[1] if found else plain
+    found = re.match(r"\D{0,8}?(\d{1,4})(?!\d)", plain) or re.match(
+        rf"(?:场景|場景|[场場集幕])\s?([{NUMERALS}]{{1,4}})", scene
+    )
+    return plain if not found else found[1] if found[1].isascii() else str(numeral(found[1]))
 
 
 def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], source: str, chain: str) -> PlannedShot:

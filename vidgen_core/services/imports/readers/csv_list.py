@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import Columns, find_header, likely_header
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.formulas import untame
-from vidgen_core.services.imports.numbers import number_of, plain_digits
+from vidgen_core.services.imports.numbers import number_of, numeral, plain_digits
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
 from vidgen_core.services.imports.readers.html_list import html_sheets
@@ -47,6 +48,13 @@ _NUMBER_AHEAD: Final = re.compile(
 )
 #: What is written in XML is no prompt.
 _MARKUP: Final = re.compile(r"\s*+<[?!a-z]", re.IGNORECASE)
+#: ``一、``, ``①``: what else may stand before the prompts of a list.
+_LISTED: Final = re.compile(r"(?m)^[ \t]*+(?:([一二三四五六七八九十]{1,3})[、.．]|([①-⑳]))[ \t]*+")
+#: ``00:00-00:05 …``, ``[0s-5s] …``: from when to when each prompt is shown.
+_TIMED: Final = re.compile(
+    r"[\[(（]?((?:\d{1,2}:\d{2}|\d{1,3}(?:\.\d)?\s?[s秒]?)\s?[-–—~至]\s?(?:\d{1,2}:\d{2}|\d{1,3}(?:\.\d)?\s?[s秒]))[\])）]?[:：]?\s*+(\S.*+)",
+    re.DOTALL,
+)
 #: ``+----+-----+`` between the rows of a drawn table.
 _RULER: Final = re.compile(r"\+[-=+]{3,}\+")
 #: Such lines of a table that has them between its rows, not only around its header.
@@ -300,11 +308,19 @@ def _prompts(text: str, ending: str) -> Sheet | None:
         return None
     if ending not in PROSE_ENDINGS and re.search(r"[,;\t|]", text):
         return None
+    text = _LISTED.sub(lambda found: f"{numeral(found[1]) if found[1] else int(unicodedata.numeric(found[2]))}. ", text)
     pieces = _pieces(
         re.sub(r"(?m)^[ \t]*+(?:#{1,6}[ \t].*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
     )
     numbered = [_NUMBER_AHEAD.match(plain_digits(piece)) for _, piece in pieces]
     is_numbered = sum(1 for one in numbered if one) * 2 > len(pieces)
+    bullets = [_BULLET.match(piece) for _, piece in pieces]
+    timed = [
+        _TIMED.match(piece, bullet.end() if bullet else 0) for (_, piece), bullet in zip(pieces, bullets, strict=True)
+    ]
+    if len(timed) > 1 and all(timed):
+        spans = [TableRow(line, [one[1], one[2]]) for (line, _), one in zip(pieces, timed, strict=True) if one]
+        return Sheet("", [TableRow(0, ["duration", "prompt"]), *spans])
     rows = [TableRow(0, ["shot", "image", "prompt"])]
     for (line, piece), found in zip(pieces, numbered, strict=True):
         number, rest = "", piece

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from vidgen_core.services.imports.columns import Columns, find_header, match_columns, plain_header
+from vidgen_core.services.imports.columns import KEPT, Columns, find_header, match_columns, plain_header
 from vidgen_core.services.imports.numbers import number_of, plain_digits
 from vidgen_core.services.imports.readers.bounds import MOST_CELLS
 from vidgen_core.services.imports.readers.pictures import names_picture
@@ -39,9 +39,10 @@ _SCENES: Final = frozenset(
 )
 #: ``第一场 咖啡馆``, ``Scene 3``, ``EP02``, ``INT. CAFE – DAY``: a heading between shots.
 _HEADING: Final = re.compile(
-    r"(?:第\s*+\d{1,3}+\s*+[场場集幕章回话話]|(?:场景?|集|幕|scene|sc|ep|episode|act|chapter|part)\s*+[.#:：_-]?\s*+\d{1,3}|(?:int|ext|i/e|内景|外景)[ ./、：:]).*+",
+    r"(?:第\s*+\d{1,3}+\s*+[场場集幕章回话話]|(?:场景?|集|幕|scene|sc|ep|episode|act|chapter|part)\s*+[.#:：_-]?\s*+(?:\d{1,3}|[一二三四五六七八九十]{1,3})|(?:int|ext|i/e|内景|外景)[ ./、：:]).*+",
     re.IGNORECASE | re.DOTALL,
 )
+_KEPT: Final = frozenset(map(plain_header, KEPT))
 _SUM: Final = re.compile(
     r"(?:总?合计|總計|总计|小计|共计|总时长|total|subtotal|sum|gesamt|合計)\s*+[:：]?.{0,12}", re.IGNORECASE
 )
@@ -134,7 +135,7 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
     texts = {columns.fields.get(field) for field in ("prompt", "picture_prompt", "script")}
     heading = said = ""
     left_out = 0
-    for row in body:
+    for at, row in enumerate(body):
         filled = {place: cell.strip() for place, cell in enumerate(row.cells) if cell.strip()}
         words = set(filled.values())
         shows = any(columns.fields.get(field) in filled for field in ("prompt", "image", "picture_prompt"))
@@ -142,6 +143,10 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
             kept.append(row)
         elif not row.pictures and len(filled) > 1 and (row.cells == header.cells or _explains(filled, columns)):
             left_out += 1
+        elif len(filled) > 1 and not row.pictures and all(map(_is_name, filled.values())):
+            # Another table below.
+            left_out += len(body) - at
+            break
         elif (
             len(words) == 1
             and filled.keys() - texts
@@ -170,6 +175,11 @@ def _explains(filled: Mapping[int, str], columns: Columns) -> bool:
     again = [place for place, field in meant.items() if field in match_columns([filled[place]]).fields]
     is_hint = not any(map(str.isdecimal, number)) and all(map(_HINT.fullmatch, filled.values()))
     return (len(meant) > 1 and len(again) == len(meant)) or is_hint or _SUM.fullmatch(number) is not None
+
+
+def _is_name(cell: str) -> bool:
+    """Whether it is what a column is called."""
+    return plain_header(cell) in _KEPT or bool(match_columns([cell]).meant)
 
 
 def _is_named_once(body: Sequence[TableRow], scene: int, shot: int | None) -> bool:

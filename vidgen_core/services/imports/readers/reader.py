@@ -96,9 +96,10 @@ def readable(paths: Iterable[Path]) -> tuple[list[Path], list[RowNote]]:
 
 
 def lists_or_all(paths: Sequence[Path]) -> list[Path]:
-    """Lists, with the libraries of characters beside them; everything where there is no list."""
-    lists = lists_among(paths)
-    return [*lists, *(path for path in paths if is_library(path))] if lists else list(paths)
+    """Everything but the pictures, which lists find beside them; all of it where there is no list."""
+    prompts = _prompts(paths)
+    rest = [path for path in paths if path not in prompts and not _is_picture(path)]
+    return rest if lists_among(paths) else list(paths)
 
 
 def lists_among(paths: Iterable[Path]) -> list[Path]:

@@ -11,11 +11,11 @@ from vidgen_core.services.imports.readers.table import Sheet, TableRow
 
 #: ``Prompt: …``, ``- **画面**：…``, ``2. Prompt 2 = …``, ``Duration — 5s``
 _FIELD: Final = re.compile(
-    r"\s*+(?:#{1,6}\s++)?(?:[-*•·]\s++|(\d{1,3})[.)、]\s*+)?([*_`]{0,3})([^\s:：=*_`|][^:：=*`|]{0,40}?)\2?(?:\s*+[:：]|\s++[=—–-](?=\s))\s*+[*_`]{0,3}\s*+(.*)"
+    r"\s*+(?:#{1,6}\s++)?(?:[-*•·]\s++|(\d{1,3})[.)、]\s*+)?([*_`]{0,3})([^\s:：=*_`|][^:：=*`|]{0,40}?)\2?([(（\[][^()（）\[\]:：]{1,20}[)）\]])?(?:\s*+[:：]|\s++[=—–-](?=\s))\s*+[*_`]{0,3}\s*+(.*)"
 )
 #: ``## Shot 1``, ``**镜头1**``, ``【镜头 1】``, ``--- Shot 2 ---``
 _HEADING: Final = re.compile(
-    r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
+    r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?(?:[|｜(（][\d:：.,~\-–—s秒 ]{1,24}[)）]?)?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
 )
 #: ``[Prompt] …``, ``【提示词】…``
 _TAGGED: Final = re.compile(r"\s*+[\[【]([^\[\]【】]{1,40}+)[\]】]\s*+[:：]?\s*+(.*)")
@@ -64,10 +64,11 @@ def _records(lines: list[str]) -> tuple[list[_Record], int, int]:
             key = key if key is not None and not records[-1].said.get(key) else None
         elif field := _field(line):
             named += 1
-            name, number, counted, value = field
+            name, numbered, counted, value = field
+            number = numbered.get("shot", "")
             if not records or name in records[-1].said or (number and records[-1].said.get("shot", number) != number):
                 records.append(_Record(place, {}, counted))
-            records[-1].said.update({"shot": number} if number else {}, **{name: value})
+            records[-1].said.update({**numbered, name: value})
             key = name
         elif (heading := _HEADING.fullmatch(line)) and (numbered := _numbered(heading[2])):
             named += 1
@@ -80,18 +81,23 @@ def _records(lines: list[str]) -> tuple[list[_Record], int, int]:
     return records, named, other
 
 
-def _field(line: str) -> tuple[str, str, str, str] | None:
-    """Name, number of the shot, number of the line and text of a field: ``2. Prompt 7: …``, ``### Prompt``; ``Shot 1: …`` has no name."""
+def _field(line: str) -> tuple[str, dict[str, str], str, str] | None:
+    """Name, number (and length) of the shot, number of the line and text of a field.
+
+    ``2. Prompt 7: …``, ``### Prompt``; ``Shot 1 (5s): …`` has no name.
+    """
     if (tag := _TAGGED.fullmatch(line)) and (named := _named(tag[1].strip()))[0]:
-        return *named, "", _unquoted(tag[2].strip())
+        return named[0], {"shot": named[1]} if named[1] else {}, "", _unquoted(tag[2].strip())
     if found := _FIELD.fullmatch(line):
-        words = found[3].strip()
+        words, text = found[3].strip(), _unquoted(found[5].strip())
         name, number = _named(words)
-        if name or (number := "" if words.isdecimal() else number_of(words) or ""):
-            return name, number, found[1] or "", _unquoted(found[4].strip())
+        if name:
+            return name, {"shot": number} if number else {}, found[1] or "", text
+        if not words.isdecimal() and (numbered := _numbered(words + (found[4] or ""))):
+            return "", numbered, found[1] or "", text
     heading = _HEADING.fullmatch(line)
     name, number = _named(heading[2]) if heading and heading[1] else ("", "")
-    return (name, "", "", "") if name and not number else None
+    return (name, {}, "", "") if name and not number else None
 
 
 def _named(words: str) -> tuple[str, str]:
@@ -122,9 +128,10 @@ def _unquoted(text: str) -> str:
 
 def _numbered(words: str) -> dict[str, str]:
     """The number, and perhaps the length, of a heading that is nothing but one: ``Shot 1``, ``Prompt 2``, ``镜头3（5秒）``."""
-    at = max(map(words.rfind, "(（["))
-    bare, inner = (words[:at].rstrip(), words[at + 1 : -1]) if at > 0 and words[-1] in ")）]" else (words, "")
-    length = inner if re.search(r"\d\s*(?:s|秒)", inner) else ""
+    at = max(map(words.rfind, "(（[|｜"))
+    is_apart = at > 0 and (words[-1] in ")）]" or words[at] in "|｜")
+    bare, inner = (words[:at].rstrip(), words[at + 1 :].strip(" )）]")) if is_apart else (words, "")
+    length = inner if re.search(r"\d\s*(?:s|秒)|\d:\d\d", inner) else ""
     bare = bare if length else words
     number = None if re.fullmatch(r"\d+\s*(?:s|秒)?", bare) else number_of(bare) or _named(bare)[1]
     return {"shot": number} | ({"duration": length} if length else {}) if number else {}

@@ -38,6 +38,7 @@ _SCENE_KEYS: Final = (
 #: Where an object says the text or the file that it stands for.
 _SAYS: Final = (
     "url", "path", "file", "src", "uri", "text", "plain_text", "content", "line", "description", "prompt", "seconds", "value", "name",
+    "台词", "对白", "旁白", "内容", "文本", "文字",
 )  # fmt: skip
 #: Where the texts of answers stand in them: 0 is the first of an array.
 _ANSWERS: Final = (
@@ -66,6 +67,8 @@ _BEGIN: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]")
 _BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
 #: The first letters of JSON; ``[wide] She turns`` is none.
 _OPENS: Final = re.compile(rb"\{|\[\s*[\[{\"'\]/]")
+#: A list as a program writes it: ``const shots = [``, ``shots = {``.
+_ASSIGNED: Final = re.compile(rb"(?:(?:export|default|const|let|var)\s++){0,3}\w{1,40}+\s*+=\s*+(?=\[\s*+\{|\{)")
 #: An object that has begun.
 _BEGUN: Final = re.compile(r'\{\s*+"')
 #: What JSON is made of, texts with their quotes in one piece.
@@ -80,7 +83,7 @@ _YAML: Final = re.compile(
 def is_storyboard(first: bytes, ending: str) -> bool:
     """Whether a file is a storyboard of this kind, by its ending or by its first bytes."""
     text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
-    if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or _OPENS.match(text):
+    if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or _OPENS.match(text) or _ASSIGNED.match(text):
         return True
     # Cells of a table may hold JSON: some models take it as their prompt.
     head = next(decodings(text.splitlines()[0]), "") if text else ""
@@ -185,17 +188,33 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
         # Shots by their numbers.
         yield from (_Entry(one, scene, key) for key, one in held.items())
     elif (key := _holder(held)) is not None:
-        several = [name for name in held if _has_shots(held[name])] if plain_header(key) not in _HOLDERS else [key]
+        several = [key] if plain_header(key) in _HOLDERS else _alike(held)
         for name in several:
             # Scenes by their names.
             yield from _shots(held[name], name if len(several) > 1 else scene, depth + 1)
     elif are_objects and not _says(held):
         for one in values:
             yield from _shots(one, scene, depth + 1)
-    elif values and all(isinstance(one, str) and key.isdecimal() for key, one in held.items()):
+    elif _is_numbered(held):
         yield from (_Entry({"prompt": one}, scene, key) for key, one in held.items())
     elif _is_usable(held):
         yield _Entry(held, scene)
+
+
+def _alike(held: dict[str, Any]) -> list[str]:
+    """The keys below which shots stand that have the same fields; a list of characters has others."""
+    fields = {name: _fields_within(value) for name, value in held.items() if _has_shots(value)}
+    most = max(fields.values(), key=len)
+    return [name for name, some in fields.items() if some == most]
+
+
+def _fields_within(held: Any, depth: int = 0) -> frozenset[str]:
+    """The fields of the first shot below."""
+    if isinstance(held, dict) and _is_usable(held):
+        return frozenset(match_columns(list(held)).fields)
+    inner = held.values() if isinstance(held, dict) else held if isinstance(held, list) else ()
+    found = (_fields_within(one, depth + 1) for one in (inner if depth <= _DEEPEST else ()))
+    return next(filter(None, found), frozenset())
 
 
 def _says(held: dict[str, Any]) -> bool:
@@ -223,10 +242,17 @@ def _has_shots(held: Any, depth: int = 0) -> bool:
             _has_shots(one, depth + 1) for one in itertools.islice((one for one in held if isinstance(one, dict)), 50)
         )
     if isinstance(held, dict):
-        return _is_usable(held) or any(
-            _has_shots(one, depth + 1) for one in held.values() if isinstance(one, list | dict)
+        return (
+            _is_usable(held)
+            or _is_numbered(held)
+            or any(_has_shots(one, depth + 1) for one in held.values() if isinstance(one, list | dict))
         )
     return False
+
+
+def _is_numbered(held: dict[str, Any]) -> bool:
+    """Whether it holds texts by the numbers of shots."""
+    return bool(held) and all(isinstance(one, str) and number_of(key) for key, one in held.items())
 
 
 def _is_usable(held: dict[str, Any]) -> bool:
@@ -246,6 +272,8 @@ def _parse(data: bytes, name: str) -> tuple[Any, tuple[RowNote, ...]]:
     line = 1
     for decoded in decodings(data):
         text = decoded.replace("\ufeff", "").rstrip()
+        if assigned := _ASSIGNED.match(text.lstrip()[:200].encode()):
+            text = text.lstrip()[len(assigned[0].decode()) :]
         # As language models hand it over, words around it and a scene a block.
         blocks = [(one[1], one.start(1)) for one in _FENCED.finditer(text)]
         for some in (blocks, [(text, 0)]):

@@ -241,7 +241,7 @@ def _as_colours(*planes: Image.Image) -> av.VideoFrame:
 
 def _bytes_of(plane: av.video.plane.VideoPlane) -> Bytes:
     """The rows of a plane in FFmpeg's own memory, with what it leaves free behind each."""
-    room = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload] # PyAV does not say that it is a buffer
+    room: Bytes = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload] # PyAV does not say that it is a buffer
     return room.reshape(plane.height, -1)
 
 
@@ -296,7 +296,7 @@ def _encode(
         for number, planes in enumerate(frames):
             frame = av.VideoFrame(spec.width, spec.height, "yuv420p")
             for into, plane in zip(frame.planes, planes, strict=True):
-                _bytes_of(into)[:, : into.width] = plane
+                _bytes_of(into)[:, : into.width] = np.asarray(plane)
             frame.pts = number
             for packet in stream.encode(frame):
                 container.mux(packet)

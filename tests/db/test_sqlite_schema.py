@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
-from vidgen_core.db import Store, Tx
+from vidgen_core.db import NewTake, Store, Tx
 from vidgen_core.db.dialect import spelled
 from vidgen_core.db.keyset import mark_of
 from vidgen_core.db.migrations import HEAD
@@ -268,3 +268,24 @@ def test_ids_are_never_used_again(store: Store) -> None:
     with store.write() as tx:
         tx.execute(text("DELETE FROM attempts"))
         assert tx.attempts.begin(5, ProviderId("yunwu"), "m", None, None, None, None).id == first + 1
+
+
+@pytest.mark.parametrize("provider", ["kie", "local"])
+def test_the_same_video_again_costs_the_same_however_often_it_came(filled: Store, provider: str) -> None:
+    """A provider that answers every order with one file must not slow the worker down."""
+
+    def same(task_id: int) -> NewTake:
+        return NewTake(
+            1, 1 + task_id % 20, task_id, task_id, "f", f"{task_id}.mp4", None, 5.0, 64, 64, 9, "same", ProviderId(provider),
+            "m", prompt=f"{task_id}", content="alike",
+        )  # fmt: skip
+
+    costs = []
+    with filled.write() as tx:
+        for task_id in range(1, 302):
+            if task_id in (20, 301):
+                with work(tx) as done:
+                    assert len(tx.takes.twins(same(task_id))) == 5
+                costs.append(done[0])
+            tx.takes.put(same(task_id))
+    assert costs[1] < 1.5 * costs[0], costs

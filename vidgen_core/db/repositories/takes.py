@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
+    Boolean,
     ColumnElement,
     Executable,
     Row,
@@ -74,8 +74,8 @@ class NewTake:
     stands_in: bool = False
 
 
-#: More than there can be: PostgreSQL knows no limit below nothing.
-_ALL: Final = 2**62
+#: Takes with the same video that are looked at.
+_MOST_TWINS: Final = 5
 
 
 class Twin(NamedTuple):
@@ -114,16 +114,30 @@ def _add() -> Executable:
 # Frequent statements are compiled once.
 _ADD: Final = PreparedStatement(_add())
 _GET: Final = PreparedStatement(_SHOWN.where(takes.c.id == bindparam("the_take")))
-_TWINS: Final = PreparedStatement(
-    select(takes.c.id, takes.c.warnings, takes.c.prompt)
-    .select_from(_SOURCE)
-    .where(
-        or_(takes.c.sha256 == bindparam("sha"), takes.c.content == bindparam("the_content")),
-        takes.c.task_id != bindparam("the_task"),
-        tasks.c.deleted_at.is_(None),
+
+
+def _first_twins(column: ColumnElement[Any], name: str) -> Select[Any]:
+    """The oldest few, along the index of the column, however many there are."""
+    found = (
+        select(takes.c.id)
+        .select_from(takes.join(tasks, tasks.c.id == takes.c.task_id))
+        .where(
+            column == bindparam(name),
+            takes.c.task_id != bindparam("the_task"),
+            or_(bindparam("any_prompt", type_=Boolean), takes.c.prompt != bindparam("the_prompt")),
+            tasks.c.deleted_at.is_(None),
+        )
+        .order_by(takes.c.id)
+        .limit(_MOST_TWINS)
     )
+    return select(found.subquery().c.id)
+
+
+_TWINS: Final = PreparedStatement(
+    select(takes.c.id, takes.c.warnings)
+    .where(takes.c.id.in_(union(_first_twins(takes.c.sha256, "sha"), _first_twins(takes.c.content, "the_content"))))
     .order_by(takes.c.id)
-    .limit(bindparam("most", type_=BigInteger))
+    .limit(_MOST_TWINS)
 )
 _OF_SHOTS = PreparedStatement(_those(among(takes.c.shot_id, bindparam("ids"))))
 
@@ -170,10 +184,9 @@ class TakeRepository(Repository):
         Who comes later is marked when it comes, so that the first ones tell whether there are any.
         The local renderer makes the same video from the same prompt, so those are not reported.
         """
-        free = new.provider.is_free
-        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id, "most": _ALL if free else 5}
-        found = self.tx.execute(_TWINS, like)
-        return [Twin(row.id, tuple(row.warnings or ())) for row in found if not free or row.prompt != new.prompt]
+        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id, "the_prompt": new.prompt}
+        found = self.tx.execute(_TWINS, like | {"any_prompt": not new.provider.is_free})
+        return [Twin(row.id, tuple(row.warnings or ())) for row in found]
 
     def unchecked(self, limit: int | None) -> list[Take]:
         """Takes without a verdict, the oldest first."""

@@ -325,6 +325,10 @@ def test_wecom_gets_no_more_bytes_than_it_takes_and_slack_no_markup() -> None:
     assert 1_900 < len(wecom["text"]["content"].encode()) <= 2_048
     slack = post_of("slack", Notification(event="test", text="<!channel> & me"), "", 0).body
     assert slack == {"text": "&lt;!channel&gt; &amp; me"}
+    for called in ('<at user_id="all">all</at>', "< AT id=all></at>"):
+        feishu = post_of("feishu", Notification(event="test", text=f"a < b {called}"), "", 0).body
+        assert "<a" not in feishu["content"]["text"].lower().replace(" ", "")
+        assert feishu["content"]["text"].startswith("a < b")
 
 
 def test_a_text_is_cut_between_lines() -> None:

@@ -222,6 +222,20 @@ def test_a_no_orders_nothing_for_ever(paid: Vidgen, project: Project, add_shot: 
     assert (queued(paid), paid.quotes.waiting()) == ([], [])
 
 
+def test_a_yes_that_comes_after_a_no_is_not_told_as_one(
+    paid: Vidgen, project: Project, add_shot: AddShot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_in(paid)
+    found = quoted(paid, project, [add_shot("1")])
+    waiting = paid.quotes.order(found.token, "bot").quote
+    paid.quotes.decline(waiting.id)
+    # The other one has said no between the look and the order.
+    monkeypatch.setattr(paid.quotes, "undecided", lambda _id: waiting)
+    with pytest.raises(Refused, match="quote_decided"):
+        paid.quotes.approve(waiting.id, waiting.price)
+    assert queued(paid) == []
+
+
 def test_a_large_order_asks_a_person_as_any_other_does(paid: Vidgen, project: Project, add_shot: AddShot) -> None:
     let_in(paid, 100, 100)
     paid.settings_file.change({"gate.ask_above_tasks": 1})

@@ -262,7 +262,10 @@ class Quotes:
         if quote.price != price:
             raise Refused("quote_changed")
         self._generate(quote, approved=True)
-        return self._outcome(quote_id)
+        ordered = self._outcome(quote_id)
+        if ordered.quote.state is not QuoteState.ORDERED:
+            raise Refused("quote_decided")
+        return ordered
 
     @requires(Role.MAKER)
     def decline(self, quote_id: int) -> None:

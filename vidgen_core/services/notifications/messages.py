@@ -25,6 +25,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode
@@ -79,6 +80,10 @@ class Notification(Frozen):
     """How many of each list are not named."""
     provider: str | None = None
     reason: str | None = None
+
+
+#: How a tag of Feishu begins that calls somebody.
+_AT: Final = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
 
 
 class Post(NamedTuple):
@@ -172,7 +177,8 @@ def shorten(text: str, most: int) -> str:
 
 
 def _feishu(notice: Notification, secret: str, seconds: int) -> Post:
-    body: dict[str, Any] = {"msg_type": "text", "content": {"text": notice.text}}
+    # Its tags call people, everybody even, and names of projects may come from programs.
+    body: dict[str, Any] = {"msg_type": "text", "content": {"text": _AT.sub("＜", notice.text)}}
     if secret:
         body |= {"timestamp": str(seconds), "sign": _sign(f"{seconds}\n{secret}", "")}
     return Post("", body)

@@ -34,6 +34,7 @@ from vidgen_core.services.imports.characters import read_library
 from vidgen_core.services.system.cleanup import CleanupScope
 
 AddShot = Callable[..., Shot]
+SHORT = GenerateOptions(takes=1, duration=1.5)
 UPSCALE, EXTEND = FinishOptions(verb=FinishVerb.UPSCALE), FinishOptions(verb=FinishVerb.EXTEND)
 
 
@@ -43,7 +44,7 @@ def kie_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def done(app: Vidgen, ids: list[int]) -> None:
-    wait_until(lambda: not any(task.status in LIVE for task in app.tasks.many(ids)), 60)
+    wait_until(lambda: not any(task.status in LIVE for task in app.tasks.many(ids)), 180)
     assert {task.status for task in app.tasks.many(ids)} == {TaskStatus.COMPLETED}
 
 
@@ -52,7 +53,7 @@ def chosen(app: Vidgen, project: Project, add_shot: AddShot, picture: Path) -> l
     """The chosen takes of two shots; a third shot has none."""
     app.worker.start()
     shots = [add_shot(f"{number}.0", "pan left", image=picture) for number in (1, 2, 3)]
-    made = app.tasks.generate(project.id, [shot.id for shot in shots[:2]], GenerateOptions(takes=1))
+    made = app.tasks.generate(project.id, [shot.id for shot in shots[:2]], SHORT)
     done(app, [task.id for task in made.tasks])
     takes = [app.takes.takes_of(shot.id)[0] for shot in shots[:2]]
     for take in takes:
@@ -148,7 +149,7 @@ def test_an_extended_take_goes_out_for_its_source_until_that_is_used_again(
     app: Vidgen, project: Project, chosen: list[Take], extending: None, tmp_path: Path
 ) -> None:
     app.chains.link(chosen[1].shot_id, chosen[0].shot_id)
-    made = app.tasks.generate(project.id, [chosen[1].shot_id], GenerateOptions(takes=1))
+    made = app.tasks.generate(project.id, [chosen[1].shot_id], SHORT)
     done(app, [task.id for task in made.tasks])
     following = app.takes.of_task(made.tasks[0].id)
     assert following is not None

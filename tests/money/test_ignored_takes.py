@@ -60,10 +60,11 @@ def test_the_models_are_of_every_provider_that_makes_videos() -> None:
     assert {provider for provider, *_ in MODELS} == set(video_providers())
 
 
+@pytest.mark.timeout(300)
 def test_what_was_ignored_is_marked_whoever_made_the_take(
     locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"keys": ["sk-good-aaaa1111"], "max_wait": 120.0}
+    settings = {"keys": ["sk-good-aaaa1111"], "max_wait": 240.0}
     # A second of each video is made, whatever was asked for.
     with rehearsed_home(locations, monkeypatch, settings, videos="render", video_scale=0.15, video_seconds=1.0) as (
         home,
@@ -75,7 +76,7 @@ def test_what_was_ignored_is_marked_whoever_made_the_take(
         home.image = keep_image(busy_picture(locations.home / "busy.png"), locations.images)
         followed, ignored = queue(home, "hold still"), queue(home, f"hold still {FAULTS}")
         with home.running():
-            ended = home.finish([*followed, *ignored], 120)
+            ended = home.finish([*followed, *ignored], 240)
         assert [task.failure for task in ended if task.status is not TaskStatus.COMPLETED] == []
         with home.store.read() as tx:
             takes = [tx.takes.of_task(task.id) for task in ended]

@@ -78,7 +78,7 @@ class Screen:
     def generate_words(self, shot_id: int) -> str:
         """The words of the button that makes takes of a shot."""
         told = [json.loads(component.proto.bytes) for component in self.at.get("bidi_component")]
-        return str(next(data["words"] for data in told if data.get("generate") == shot_id))
+        return str(next(data["words"] for data in told if data.get("head") == shot_id))
 
     def header(self) -> dict[str, Any]:
         """What the header line is told."""
@@ -123,6 +123,16 @@ class Screen:
         self._acts += 1
         self.act(lambda: take_actions.carry_out(current_visit(), [{"n": self._acts, **what}]))
         return self.at
+
+    def tick(self, *shots: int) -> AppTest:
+        """Tick the boxes of shots on their cards."""
+        for shot in shots:
+            self.do(do="tick", shot=shot, on=True)
+        return self.at
+
+    def ticked(self) -> set[int]:
+        """The shots whose boxes are ticked."""
+        return {shot for data in self._told() for shot in data["ticked"]}
 
     # --- what there is to be seen
 

@@ -63,7 +63,7 @@ def test_one_more_on_a_card_is_one(paid: Screen, own: int | None) -> None:
     [shot] = add(paid, takes=own)
     paid.open("shots")
 
-    paid.choose(f"menu_{shot.id}", "one_more")
+    paid.do(do="menu", shot=shot.id, name="one_more")
 
     assert tasks(paid) == 1
 
@@ -83,9 +83,7 @@ def test_ticked_shots_that_have_takes_are_left_out_until_they_are_asked_for(paid
     having, _ = paid.add_takes(1)
     [bare] = add(paid)
     paid.open("shots")
-    for shot_id in (having, bare.id):
-        paid.at.checkbox(key=f"tick_{shot_id}_0").check()
-    paid.run()
+    paid.tick(having, bare.id)
     button = paid.at.button(key="selected_generate")
     assert number_in(button.label) == 2
 

@@ -93,9 +93,7 @@ def test_prompts_are_written_for_exactly_the_ticked_shots(screen: Screen) -> Non
             screen.project.id, [NewShot(script=line, prompt="my words"), NewShot(script=line), NewShot(script=line)]
         )
     screen.open("shots")
-    for shot in (mine, empty):
-        screen.at.checkbox(key=f"tick_{shot.id}_0").check().run()
-        screen.run()
+    screen.tick(mine.id, empty.id)
     screen.press("ticked_prompts_begin")
     assert screen.app.prompts.wait(screen.project.id, 30)
     assert screen.app.prompts.writing(screen.project.id).total == 1  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.session import Visit
 from vidgen_core.dashboard.shots import table as shot_table
-from vidgen_core.dashboard.shots.cards import SHOT_ACTIONS
+from vidgen_core.dashboard.shots.take_actions import SHOT_ACTIONS
 from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
@@ -155,7 +155,7 @@ def test_rows_are_sorted_over_all_pages(screen: Screen, sort: ShotSort, wanted: 
 def test_rows_and_cards_share_one_selection(screen: Screen) -> None:
     _first, second = add(screen, "a", "b")
     screen.run()
-    screen.at.checkbox(key=f"tick_{second.id}_0").check().run()
+    screen.tick(second.id)
 
     assert [row["selected"] for row in rows(screen)] == [False, True]
     assert "1 shot selected" in screen.words()
@@ -184,8 +184,7 @@ def test_the_menu_of_a_row_is_that_of_a_card_and_leads_to_its_takes(screen: Scre
 def test_words_are_replaced_in_ticked_shots_only_when_there_are_any(screen: Screen) -> None:
     first, second, third = add(screen, "red car", "red house", "blue car")
     screen.run()
-    screen.at.checkbox(key=f"tick_{second.id}_0").check().run()
-    screen.run()
+    screen.tick(second.id)
 
     screen.at.text_input(key="replace_find").set_value("red")
     screen.at.text_input(key="replace_with").set_value("green")

@@ -12,7 +12,7 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.components import media
-from vidgen_core.dashboard.shots import cards, dialogs, take_actions
+from vidgen_core.dashboard.shots import dialogs, take_actions
 from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
@@ -246,7 +246,7 @@ def test_a_duplicate_stands_behind_its_original(screen: Screen) -> None:
     first, second = add(screen, "rain", "snow")
     screen.app.shots.set_image(first.id, picture())
     screen.run()
-    screen.act(lambda: cards.duplicate(first.id))
+    screen.act(lambda: take_actions.duplicate(first.id))
     order = screen.app.shots.ids(screen.project.id)
     copy = screen.app.shots.get(order[1])
     assert [order[0], order[2]] == [first.id, second.id]
@@ -296,19 +296,12 @@ def test_a_card_of_a_shot_that_is_gone_says_so(screen: Screen) -> None:
 # --- many cards at once
 
 
-def tick(screen: Screen, *shots: int) -> None:
-    for shot in shots:
-        screen.at.checkbox(key=f"tick_{shot}_0").check().run()
-        screen.check()
-        screen.run()
-
-
 def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Screen) -> None:
     first, second, third = add(screen, "rain", "snow", "wind")
     screen.app.settings_file.change({"mode": "yunwu"})
     screen.run()
     assert not [button for button in screen.at.button if button.key == "selected_generate"]
-    tick(screen, first.id, third.id)
+    screen.tick(first.id, third.id)
     assert "2 shots selected" in screen.words()
     assert screen.at.button(key="selected_generate").label == "Generate 6 · ≈¥2.40"
     screen.press("selected_generate")
@@ -320,34 +313,30 @@ def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Scre
 def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -> None:
     shots = add(screen, *(f"shot {number}" for number in range(22)))
     screen.run()
-    tick(screen, shots[0].id)
+    screen.tick(shots[0].id)
     screen.choose("page_0", 2)
-    tick(screen, shots[21].id)
+    screen.tick(shots[21].id)
     screen.choose("page_0", 1)
-    assert screen.at.checkbox(key=f"tick_{shots[0].id}_0").value
+    assert shots[0].id in screen.ticked()
     assert "2 shots selected" in screen.words()
     screen.press("tick_all")
     screen.run()
     assert "22 shots selected" in screen.words()
     screen.press("tick_none")
     screen.run()
-    assert not screen.at.checkbox(key=f"tick_{shots[0].id}_2").value
+    assert not screen.ticked()
 
 
-def test_a_box_that_comes_back_ticked_starts_ticked_and_is_not_ticked_a_moment_later(screen: Screen) -> None:
-    shots = add(screen, *(f"shot {number}" for number in range(21)))
+def test_a_box_is_unticked_and_one_of_another_project_is_not_ticked(screen: Screen) -> None:
+    [first, second] = add(screen, "rain", "snow")
+    elsewhere = screen.app.shots.add(screen.app.projects.ensure("ep02").id, prompt="wind")
+    screen.app.projects.archive(elsewhere.project_id)
     screen.run()
-    tick(screen, shots[0].id)
-    screen.choose("page_0", 2)
-    screen.choose("page_0", 1)
-    screen.run()
-    again = screen.at.checkbox(key=f"tick_{shots[0].id}_0").proto
-    assert again.default
-    screen.press("tick_all")
-    screen.run()
-    all_of_them = screen.at.checkbox(key=f"tick_{shots[1].id}_1").proto
-    # A value that is set after the box came can be answered with the one it came with.
-    assert (all_of_them.default, all_of_them.set_value) == (True, False)
+    screen.tick(first.id, second.id)
+    screen.do(do="tick", shot=first.id, on=False)
+    screen.do(do="tick", shot=elsewhere.id, on=True)
+    assert screen.ticked() == {second.id}
+    assert "1 shot selected" in screen.words()
 
 
 def test_takes_of_ticked_cards_are_cancelled_and_made_again_with_their_price_shown(screen: Screen) -> None:
@@ -355,7 +344,7 @@ def test_takes_of_ticked_cards_are_cancelled_and_made_again_with_their_price_sho
     for task in (failed, also):
         screen.fail(task, ErrorKind.PROVIDER)
     screen.run()
-    tick(screen, failed.shot_id, also.shot_id, waiting.shot_id)
+    screen.tick(failed.shot_id, also.shot_id, waiting.shot_id)
     screen.press("tasks_do_cancel")
     assert screen.status(waiting) is TaskStatus.CANCELLED
     screen.run()
@@ -371,7 +360,7 @@ def test_ticked_cards_are_deleted_together_but_for_what_is_paid_for_and_come_bac
     [held] = screen.add_tasks()
     screen.submit(held)
     screen.run()
-    tick(screen, first.id, second.id, held.shot_id)
+    screen.tick(first.id, second.id, held.shot_id)
     assert screen.at.button(key="selected_delete").label == "Delete 3"
     screen.press("selected_delete")
     assert screen.app.shots.ids(screen.project.id) == [held.shot_id]
@@ -385,6 +374,6 @@ def test_ticked_cards_are_deleted_together_but_for_what_is_paid_for_and_come_bac
 def test_what_no_model_takes_is_said_before_the_click(screen: Screen) -> None:
     fine, empty = add(screen, "rain", "")
     screen.run()
-    tick(screen, fine.id, empty.id)
+    screen.tick(fine.id, empty.id)
     assert screen.at.button(key="selected_generate").label == "Generate 3 · free"
     assert any("1 of them cannot be generated" in one.proto.help for one in screen.at.markdown)

@@ -1,9 +1,10 @@
-// The takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is told what
-// stands in all of them and carries back what is done there.
+// The heads and the takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is
+// told what stands in all of them and carries back what is done there.
 // An act shows at once.
-import { Channel, make, name, openMenu, set, unload } from "./common.js"
+import { Channel, make, mounted, name, openMenu, set, unload } from "./common.js"
 
 const places = new Map()
+const heads = new Set()
 const channel = new Channel()
 // The slot that plays: one on the page.
 let playing
@@ -17,13 +18,13 @@ function told({ data, setTriggerValue }) {
   channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
   channel.data = data
   for (const shot of data.shots) for (const take of shot.takes) foresee(take)
-  for (const place of places.values()) place.draw()
+  for (const part of [...places.values(), ...heads]) part.draw()
 }
 
 function act(what) {
   channel.act(what)
   for (const shot of channel.data.shots) for (const take of shot.takes) foresee(take)
-  for (const place of places.values()) place.draw()
+  for (const part of [...places.values(), ...heads]) part.draw()
 }
 
 // A choice that is on its way shows already.
@@ -279,23 +280,65 @@ function show(picture, address, words) {
   set(picture, "alt", words)
 }
 
-// The button that makes takes of one shot: what was clicked shows before the server has heard of it.
-function generateButton({ data, parentElement }) {
-  const button = parentElement.querySelector("button") || parentElement.appendChild(make("button", "generate"))
-  set(button, "textContent", `${data.icon} ${data.words}`)
-  set(button, "title", data.help)
-  button.onclick = () => {
-    channel.act({ do: "generate", shot: data.generate })
-    button.classList.add("sent")
-    clearTimeout(button.timer)
-    button.timer = setTimeout(() => button.classList.remove("sent"), 400)
+// --- the first line of a card: its box, the button that makes takes, the menu
+
+class Head {
+  constructor(parent) {
+    this.root = make("div", "line")
+    const label = make("label", "tick")
+    this.box = Object.assign(make("input"), { type: "checkbox" })
+    this.box.onchange = () => act({ do: "tick", shot: this.data.head, on: this.box.checked })
+    this.number = make("b")
+    label.append(this.box, this.number)
+    this.button = make("button", "generate")
+    this.button.onclick = () => this.generate()
+    this.more = make("button", "dots", "⋯")
+    this.more.setAttribute("aria-haspopup", "menu")
+    this.more.setAttribute("aria-expanded", "false")
+    this.more.onclick = (event) => {
+      const { more, menu, head } = this.data
+      openMenu(event, this.root, more, menu, (name) => act({ do: "menu", shot: head, name }))
+    }
+    this.root.append(label, this.button, this.more)
+    parent.append(this.root)
   }
-  return () => button.remove()
+
+  update({ data }) {
+    this.data = data
+    set(this.number, "textContent", data.number)
+    set(this.button, "textContent", `${data.icon} ${data.words}`)
+    set(this.button, "title", data.help)
+    name(this.more, data.more)
+    heads.add(this)
+    this.draw()
+  }
+
+  // Ticked as the server says, or as it will when it has heard of the last click.
+  draw() {
+    if (!channel.data) return
+    const ticks = channel.pending.filter((one) => one.do === "tick" && one.shot === this.data.head)
+    set(this.box, "checked", ticks.length ? ticks.at(-1).on : channel.data.ticked.includes(this.data.head))
+  }
+
+  // What was clicked shows before the server has heard of it.
+  generate() {
+    channel.act({ do: "generate", shot: this.data.head })
+    this.button.classList.add("sent")
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.button.classList.remove("sent"), 400)
+  }
+
+  close() {
+    heads.delete(this)
+    this.root.remove()
+  }
 }
+
+const drawHead = mounted(Head)
 
 export default function (component) {
   const { data, parentElement } = component
-  if (data.generate) return generateButton(component)
+  if (data.head) return drawHead(component)
   if (!data.place) {
     told(component)
     return () => channel.close()

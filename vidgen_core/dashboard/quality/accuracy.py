@@ -38,7 +38,7 @@ def show(visit: Visit, project_id: int | None) -> None:
 
 def _check(t: Text, one: CheckAccuracy) -> None:
     total = one.right + one.wrong
-    said = t("accuracy.right", right=t.number(one.right), total=t.number(total))
+    said = t("accuracy.right", right=t.number(one.right), total=t.number(total)) if total else t("accuracy.silent")
     st.markdown(f"{t(f'shots.warning.{one.code}')} **{said}**", width="stretch")
     if one.limit is not None and one.better is not None and may(Role.OWNER):
         label = t("accuracy.move", old=f"{one.limit:g}", new=f"{one.better:g}")

@@ -6,26 +6,19 @@ run to run, so that text being typed stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.config.schema import Settings
-from vidgen_core.dashboard.components.actions import Action, Place, named, offered
-from vidgen_core.dashboard.components.labels import plain, price_of_one, spoken
+from vidgen_core.dashboard.components.labels import plain, spoken
 from vidgen_core.dashboard.components.media import image_url
-from vidgen_core.dashboard.quality import drawing
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, sentence, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
-from vidgen_core.dashboard.shots import material, picture_cards, take_actions, takes
-from vidgen_core.dashboard.shots.dialogs import ask_for_parameters, ask_for_picture, delete
-from vidgen_core.dashboard.shots.material import ask_for_material
-from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
+from vidgen_core.dashboard.shots import material, picture_cards, takes
 from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
-from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
-from vidgen_core.dashboard.shots.selection import checkbox
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import GenerationMode, Shot
 from vidgen_core.services.access.permissions import Role
@@ -107,10 +100,7 @@ def _head(visit: Visit, view: ShotView) -> None:
         st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
         return
     estimate = visit.app.tasks.estimate_for([shot])
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"head_{shot.id}"):
-        checkbox(visit, shot)
-        takes.generate_button(visit, shot, estimate)
-        _shot_menu(visit, view, price_of_one(t, estimate))
+    takes.head(visit, view, estimate)
     for problem in estimate.problems[:1]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
     _chain(visit, shot)
@@ -131,50 +121,6 @@ def _options(settings: Settings, shot: Shot) -> str:
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio
     return " · ".join(filter(None, (ratio, shot.params.model or provider.model, spoken(shot.script))))
-
-
-def _shot_menu(visit: Visit, view: ShotView, one: str) -> None:
-    t, shot = visit.t, view.shot
-    actions = offered(SHOT_ACTIONS, Place.MENU, view)
-    key = f"menu_{shot.id}"
-    st.menu_button(
-        t("shots.more"),
-        [action.name for action in actions],
-        key=key,
-        help=t("shots.menu_of", shot=plain(shot.number)),
-        type="tertiary",
-        format_func=lambda name: t(f"shots.menu.{name}", price=one),
-        on_click=_run,
-        args=(key, shot.id),
-    )
-
-
-def _run(key: str, shot_id: int) -> None:
-    action = named(SHOT_ACTIONS, st.session_state.get(key))
-    if action is not None:
-        action.run(shot_id)
-
-
-def _one_more(shot_id: int) -> None:
-    take_actions.generate(shot_id, 1)
-    # Its takes stand in another fragment than the menu.
-    live_updates.rerun(shot_id)
-
-
-@handle_errors
-def duplicate(shot_id: int) -> None:
-    app = current_visit().app
-    shot = app.shots.get(shot_id)
-    image = app.shots.image_path(shot.image) if shot.image else None
-    copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params, picture_prompt=shot.picture_prompt)
-    if shot.last_frame or shot.last_frame_url or shot.references:
-        material = {name: getattr(shot, name) for name in ("last_frame", "last_frame_url", "references")}
-        app.shots.edit(copy.id, **material)
-    order = app.shots.ids(shot.project_id)
-    after = order[order.index(shot_id) + 1]
-    if after != copy.id:
-        app.shots.move(copy.id, after)
-    st.rerun()
 
 
 def _body(visit: Visit, view: ShotView) -> None:
@@ -204,36 +150,3 @@ def _picture_width(ratio: str) -> int:
     """Narrow for upright pictures, so that all are about equally large."""
     width, _, height = ratio.partition(":")
     return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL
-
-
-def _follows(view: ShotView) -> bool:
-    return view.shot.follows is not None
-
-
-def _act(verb: str) -> Callable[[int], None]:
-    """An act on the chain of a shot; the cards around it show it, too."""
-
-    @handle_errors
-    def run(shot_id: int) -> None:
-        getattr(current_visit().app.chains, verb)(shot_id)
-        st.rerun()
-
-    return run
-
-
-#: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
-SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
-    Action("one_more", _one_more),
-    Action("until_pass", lambda shot_id: drawing.ask([shot_id])),
-    Action("parameters", ask_for_parameters),
-    Action("picture", ask_for_picture),
-    Action("material", ask_for_material),
-    Action("draw", ask_for_drawing),
-    Action("continue", _act("link"), fits=lambda view: view.shot.follows is None),
-    Action("unlink", _act("unlink"), fits=_follows),
-    Action("meet", _act("meet")),
-    Action("refresh", _act("refresh"), fits=_follows),
-    Action("versions", ask_for_versions),
-    Action("duplicate", duplicate),
-    Action("delete", delete),
-)

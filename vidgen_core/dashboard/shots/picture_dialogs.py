@@ -105,7 +105,11 @@ def missing_button(visit: Visit) -> None:
     count = visit.app.shots.count(visit.project.id, ShotFilter("without_picture"))
     if count:
         st.button(
-            visit.t.n("pictures.missing", count), key="draw_missing", icon=":material/brush:", on_click=_ask_for_missing
+            visit.t.n("pictures.missing", count),
+            key="draw_missing",
+            icon=":material/brush:",
+            on_click=_ask_for_missing,
+            width="stretch",
         )
 
 

@@ -30,7 +30,8 @@ _PICTURE: Final = 96
 
 
 def button(visit: Visit) -> None:
-    st.button(visit.t("references.open"), icon=":material/palette:", key="open_references", on_click=_open)
+    label = visit.t("references.open")
+    st.button(label, icon=":material/palette:", key="open_references", on_click=_open, width="stretch")
 
 
 @handle_errors

@@ -5,35 +5,28 @@ The selection belongs to the session and survives paging and filtering.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import streamlit as st
 
 from vidgen_core.dashboard.components import batches, dialogs, preflight, task_actions
-from vidgen_core.dashboard.components.labels import plain, price
+from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.quality import best, drawing, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, toast_later
-from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shots import prompt_writing
 from vidgen_core.dashboard.shots.dialogs import delete_shots
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.library.shots import ShotView
 
 #: Largest selection; more is done on the Tasks screen, by filter.
 MOST: Final = 500
-#: Numbers that Markdown leaves alone.
-_AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
 #: The fragment of the message line, where the actions stand.
 LINE: Final = "message_line"
 _SELECTED: Final = "_shots_ticked"
-#: How often the selection was changed by anything but a card's own box.
-_VERSION: Final = "_shots_ticked_version"
 #: Whether selected shots that have takes get more.
 _AGAIN: Final = "selected_again"
 
@@ -48,45 +41,9 @@ def _keep(visit: Visit, ids: Iterable[int]) -> None:
     st.session_state[_SELECTED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
 
 
-def _box(shot_id: int) -> str:
-    """The key of a card's box, another one after each change that the box did not make itself.
-
-    A browser shows a value that is set on a box it has as off first: an event of another element that leaves in that
-    moment would bring the *off* back as if somebody had clicked. A new box starts with its value.
-    """
-    return f"tick_{shot_id}_{session_value(_VERSION, 0)}"
-
-
-def checkbox(visit: Visit, shot: Shot) -> None:
-    """The box at the head of a card, which names the shot."""
-    box = _box(shot.id)
-    st.checkbox(
-        # What a screen reader says is the label as it is written.
-        shot.number if _AS_IT_IS.fullmatch(shot.number) else plain(shot.number),
-        value=shot.id in selected(visit),
-        key=box,
-        on_change=_toggled,
-        args=(shot.id, box),
-        width="stretch",
-    )
-
-
-def _set(visit: Visit, ids: Iterable[int]) -> None:
-    """Select exactly these shots, on their cards too."""
-    _keep(visit, ids)
-    st.session_state[_VERSION] = session_value(_VERSION, 0) + 1
-
-
 def set_selected(visit: Visit, shot_id: int, on: bool) -> None:
     """Take a shot into the selection, or out of it."""
-    _set(visit, _with(visit, shot_id, on))
-
-
-def _toggled(shot_id: int, box: str) -> None:
-    visit, on = current_visit(), st.session_state[box]
-    ids = _with(visit, shot_id, on)
-    (_keep if (shot_id in ids) == on else _set)(visit, ids)
-    live_updates.rerun_fragments([LINE])
+    _keep(visit, _with(visit, shot_id, on))
 
 
 def _with(visit: Visit, shot_id: int, on: bool) -> list[int]:
@@ -113,11 +70,11 @@ def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
 
 def _select_all(wanted: ShotFilter) -> None:
     visit = current_visit()
-    _set(visit, [*selected(visit), *visit.app.shots.ids(visit.project.id, wanted)])
+    _keep(visit, [*selected(visit), *visit.app.shots.ids(visit.project.id, wanted)])
 
 
 def _select_none() -> None:
-    _set(current_visit(), [])
+    _keep(current_visit(), [])
     st.rerun()
 
 

@@ -29,7 +29,7 @@ from vidgen_core.dashboard.session import (
     toast_later,
 )
 from vidgen_core.dashboard.shell import live_updates, sign_in
-from vidgen_core.dashboard.shots import cards, prompt, selection, take_actions, takes
+from vidgen_core.dashboard.shots import prompt, selection, take_actions, takes
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
@@ -186,7 +186,7 @@ def _columns(visit: Visit, ids: list[int]) -> dict[str, Any]:
     known = capabilities.capabilities(capabilities.models()[0]).aspect_ratios
     return {
         _SELECTED: column.CheckboxColumn("☑", help=t("shots.column.selected"), width=40, pinned=True),
-        "number": column.TextColumn(t("shots.column.number"), width="small", required=True, max_chars=40, pinned=True),
+        "number": column.TextColumn(t("shots.column.number"), width=100, required=True, max_chars=40, pinned=True),
         "state": column.MultiselectColumn(
             t("shots.column.state"),
             width=200,
@@ -256,7 +256,7 @@ def _menu(shot_id: int) -> None:
         # There the takes are played, chosen and rejected.
         order.lead_to(visit, shot_id)
         st.switch_page(page_file("pick"))
-    for action in offered(cards.SHOT_ACTIONS, Place.MENU, view):
+    for action in offered(take_actions.SHOT_ACTIONS, Place.MENU, view):
         st.button(
             t(f"shots.menu.{action.name}", price=one),
             key=f"row_{action.name}",

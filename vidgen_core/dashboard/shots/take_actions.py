@@ -1,4 +1,4 @@
-"""Actions on the takes of a card: the registry, and running what the component of the takes reports."""
+"""Actions on a shot and on its takes: the registries, and running what the component of the cards reports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ import streamlit as st
 from vidgen_core.dashboard.components import batches, dialogs, preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named
 from vidgen_core.dashboard.components.component import unheard
-from vidgen_core.dashboard.quality import model_dialog
+from vidgen_core.dashboard.quality import drawing, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
-from vidgen_core.dashboard.shots import finish_dialog
-from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.shots import finish_dialog, selection
+from vidgen_core.dashboard.shots.dialogs import (
+    ask_for_link,
+    ask_for_parameters,
+    ask_for_picture,
+    ask_for_remote_id,
+    ask_to_submit_again,
+    delete,
+    show_facts,
+)
+from vidgen_core.dashboard.shots.material import ask_for_material
+from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
+from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
 from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
@@ -22,9 +34,12 @@ from vidgen_core.domain.tasks import ENDED, Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step, StepName
+from vidgen_core.services.library.shots import ShotView
 
 #: Of the component.
 KEY: Final = "takes_told"
+#: In which it is drawn.
+FRAGMENT: Final = "takes"
 _SHOW_ALL: Final = "_all_takes_of"
 
 
@@ -63,7 +78,11 @@ def shows_all(shot_id: int) -> bool:
 def came() -> None:
     """The callback of the component."""
     news: Mapping[str, Any] = st.session_state[KEY].get("acts") or {}
-    carry_out(current_visit(), news.get("acts", []))
+    acts = news.get("acts", [])
+    carry_out(current_visit(), acts)
+    if any(act.get("do") == "tick" for act in acts):
+        # What is done with the selection stands in another fragment.
+        live_updates.rerun_fragments([FRAGMENT, selection.LINE])
 
 
 def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
@@ -81,6 +100,11 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
         generate(_shot_id(visit, act.get("shot")))
     elif do == "step":
         _take_step(visit, _task(visit, act.get("task")), act.get("name"))
+    elif do == "tick":
+        selection.set_selected(visit, _shot_id(visit, act.get("shot")), bool(act.get("on")))
+    elif do == "menu":
+        if entry := named(SHOT_ACTIONS, act.get("name")):
+            entry.run(_shot_id(visit, act.get("shot")))
     elif action := named(SLOT_ACTIONS, do):
         action.run(visit, act)
 
@@ -257,4 +281,60 @@ SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
     Action("unreject", _on_take(_unreject), lambda slot: slot.take is not None and slot.take.rejected is not None),
     Action("remove", _on_task(_remove), lambda slot: slot.has_failed),
     Action("cancel", _on_task(_cancel), lambda slot: slot.is_cancellable),
+)
+
+
+# --- the menu of a shot
+
+
+def _one_more(shot_id: int) -> None:
+    generate(shot_id, 1)
+
+
+@handle_errors
+def duplicate(shot_id: int) -> None:
+    app = current_visit().app
+    shot = app.shots.get(shot_id)
+    image = app.shots.image_path(shot.image) if shot.image else None
+    copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params, picture_prompt=shot.picture_prompt)
+    if shot.last_frame or shot.last_frame_url or shot.references:
+        material = {name: getattr(shot, name) for name in ("last_frame", "last_frame_url", "references")}
+        app.shots.edit(copy.id, **material)
+    order = app.shots.ids(shot.project_id)
+    after = order[order.index(shot_id) + 1]
+    if after != copy.id:
+        app.shots.move(copy.id, after)
+    st.rerun()
+
+
+def _follows(view: ShotView) -> bool:
+    return view.shot.follows is not None
+
+
+def _act(verb: str) -> Callable[[int], None]:
+    """An act on the chain of a shot; the cards around it show it, too."""
+
+    @handle_errors
+    def run(shot_id: int) -> None:
+        getattr(current_visit().app.chains, verb)(shot_id)
+        st.rerun()
+
+    return run
+
+
+#: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
+SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
+    Action("one_more", _one_more),
+    Action("until_pass", lambda shot_id: drawing.ask([shot_id])),
+    Action("parameters", ask_for_parameters),
+    Action("picture", ask_for_picture),
+    Action("material", ask_for_material),
+    Action("draw", ask_for_drawing),
+    Action("continue", _act("link"), fits=lambda view: view.shot.follows is None),
+    Action("unlink", _act("unlink"), fits=_follows),
+    Action("meet", _act("meet")),
+    Action("refresh", _act("refresh"), fits=_follows),
+    Action("versions", ask_for_versions),
+    Action("duplicate", duplicate),
+    Action("delete", delete),
 )

@@ -16,13 +16,21 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, preflight
 from vidgen_core.dashboard.components.actions import Place, offered
 from vidgen_core.dashboard.components.component import seen
-from vidgen_core.dashboard.components.labels import elapsed, price, reasons, status_colour, step_label, take_label
+from vidgen_core.dashboard.components.labels import (
+    elapsed,
+    price,
+    price_of_one,
+    reasons,
+    status_colour,
+    step_label,
+    take_label,
+)
 from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
 from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
-from vidgen_core.dashboard.shots import take_actions
+from vidgen_core.dashboard.shots import selection, take_actions
 from vidgen_core.dashboard.shots.take_actions import Slot
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take, Verdict
@@ -38,7 +46,6 @@ from vidgen_core.services.system.cleanup import CLEANED
 
 #: More takes of a shot than this are shown when asked for.
 SHOWN: Final = 6
-_FRAGMENT: Final = "takes"
 _NAME: Final = "takes"
 #: Seconds: how long a take has been at it grows without a change of the store.
 _SLOWLY: Final = 10
@@ -69,7 +76,7 @@ def slots(view: ShotView) -> list[Slot]:
 def show(shot_ids: Sequence[int]) -> None:
     """Send the takes of all cards of the page, and again whenever they change."""
     st.session_state[_IDS] = tuple(shot_ids)
-    live_updates.watch(_FRAGMENT, shots=shot_ids)
+    live_updates.watch(take_actions.FRAGMENT, shots=shot_ids)
     _send()
 
 
@@ -86,11 +93,22 @@ def place(shot: Shot, options: str) -> None:
     component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "options": options})
 
 
-def generate_button(visit: Visit, shot: Shot, estimate: Estimate) -> None:
-    """The button that makes takes of a shot; each click on it counts, however fast they come."""
-    button = {"help": visit.t("shots.generate_of", shot=shot.number)} | generate_words(visit, estimate)
-    with st.container(key=f"generate_{shot.id}", width="content"):
-        component.mount(_NAME, f"generate_of_{shot.id}", {"generate": shot.id, **button})
+def head(visit: Visit, view: ShotView, estimate: Estimate) -> None:
+    """The first line of a card: its box, the button that makes takes and the menu.
+
+    Each click on the button counts, however fast they come. One component instead of three widgets: with twenty cards on a page,
+    these were half of what the browser had to do.
+    """
+    t, shot, one = visit.t, view.shot, price_of_one(visit.t, estimate)
+    menu = [action.name for action in offered(take_actions.SHOT_ACTIONS, Place.MENU, view)]
+    told = {
+        "head": shot.id,
+        "number": shot.number,
+        "menu": [[name, t(f"shots.menu.{name}", price=one)] for name in menu],
+        "more": t("shots.menu_of", shot=shot.number),
+        "help": t("shots.generate_of", shot=shot.number),
+    }
+    component.mount(_NAME, f"head_{shot.id}", told | generate_words(visit, estimate))
 
 
 def generate_words(visit: Visit, estimate: Estimate) -> dict[str, str]:
@@ -101,7 +119,7 @@ def generate_words(visit: Visit, estimate: Estimate) -> dict[str, str]:
     return {"words": t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)), "icon": "✦"}
 
 
-@st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
+@st.fragment(key=take_actions.FRAGMENT, run_every=_SLOWLY)
 def _send() -> None:
     show_told()
     component.mount(_NAME, take_actions.KEY, describe(current_visit(), views()), on_acts_change=take_actions.came)
@@ -115,6 +133,7 @@ def describe(visit: Visit, shown: Sequence[ShotView]) -> dict[str, Any]:
         "seen": seen(take_actions.KEY),
         "below": outside(""),
         "shots": [_shot(context, view) for view in shown],
+        "ticked": selection.selected(visit),
         "words": _words(t),
     }
 

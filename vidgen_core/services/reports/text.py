@@ -55,9 +55,9 @@ def suggestion_words(t: Text, suggestion: Suggestion | None) -> str:
     """How many takes to make, and why, in one sentence."""
     if suggestion is None:
         return t("figures.suggest_nothing")
-    words = t(
+    words = t.n(
         "figures.suggest",
-        takes=suggestion.takes,
+        suggestion.takes,
         shots=t.number(suggestion.shots),
         finished=t.number(suggestion.finished),
         rate=rate(t, suggestion.shots / suggestion.finished),

@@ -97,6 +97,17 @@ def test_a_chinese_visitor_of_an_english_machine_gets_a_chinese_sample(
         close_vidgen()
 
 
+def test_another_project_than_the_first_one_stays_open_when_the_header_leads_to_a_page(screen: Screen) -> None:
+    screen.add_tasks(2)
+    screen.app.shots.add(screen.app.projects.ensure("ep02").id, prompt="pan left")
+    screen.at.query_params["project"] = "ep01"
+    screen.run()
+    screen.head(do="tasks", count="queued")
+    screen.run()
+    assert "2 tasks" in screen.words()
+    assert screen.at.selectbox(key="project").value == "ep01"
+
+
 def test_a_project_is_made_and_opened(screen: Screen) -> None:
     screen.run()
     screen.at.text_input(key="new_project").set_value("雨夜").run()

@@ -62,6 +62,14 @@ def page_file(name: str) -> Path:
     return pages / f"{name}.py"
 
 
+def open_page(name: str) -> None:
+    """Leave for another page, in the same project.
+
+    Without parameters of its own Streamlit refuses to leave an address that names a project.
+    """
+    st.switch_page(page_file(name), query_params={})
+
+
 def words(app: Vidgen | None) -> Text:
     """The visitor's words: as switched in the sidebar, else as set, else as the browser asks for."""
     chosen = remembered(LANGUAGE, ("", *LANGUAGES))

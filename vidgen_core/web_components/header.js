@@ -42,6 +42,12 @@ class Bar {
       }
     }
     document.addEventListener("keydown", this.onKey)
+    // On a phone the sidebar lies over the page that was chosen in it.
+    this.onClick = (event) => {
+      if (window.innerWidth > 768 || !event.target.closest('[data-testid="stSidebar"] a')) return
+      document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()
+    }
+    document.addEventListener("click", this.onClick)
   }
 
   act(what) {
@@ -135,6 +141,7 @@ class Bar {
 
   close() {
     document.removeEventListener("keydown", this.onKey)
+    document.removeEventListener("click", this.onClick)
     this.channel.close()
     this.root.remove()
   }

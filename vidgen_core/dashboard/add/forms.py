@@ -12,7 +12,15 @@ from vidgen_core.dashboard.add import drop as add_drop
 from vidgen_core.dashboard.add import request, watch
 from vidgen_core.dashboard.add.request import MATERIAL, AddRequest
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
+from vidgen_core.dashboard.session import (
+    Visit,
+    current_visit,
+    handle_errors,
+    open_page,
+    page_file,
+    sentence,
+    toast_later,
+)
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
@@ -128,7 +136,7 @@ def _open_script(path: Path) -> None:
         return
     st.session_state["script_name"] = path.name
     st.session_state.pop(_SCRIPT, None)
-    st.switch_page(page_file("script"))
+    open_page("script")
 
 
 def _files(t: Text) -> None:

@@ -18,7 +18,7 @@ from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.add.request import Planned
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import Colour, plain, price
-from vidgen_core.dashboard.session import Visit, current_visit, page_file, sentence, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, open_page, sentence, show_told
 from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.media.images import thumbnail
@@ -234,7 +234,7 @@ def show_outcome(visit: Visit) -> None:
     words += [t.n("add.refused", len(done.rejected))] if done.rejected else []
     st.success(" ".join(words), icon=":material/check:")
     if st.button(t("add.to_shots"), key="add_to_shots", icon=":material/view_agenda:"):
-        st.switch_page(page_file("shots"))
+        open_page("shots")
     if refused := st.session_state.get(_REFUSED):
         _download_refused(t, refused)
         _table(t, refused[:PER_PAGE])

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import Visit, page_file
+from vidgen_core.dashboard.session import Visit, open_page
 from vidgen_core.domain.queries import ShotFilter
 
 SHOT: Final = "shot"
@@ -76,5 +76,5 @@ def nothing(visit: Visit) -> None:
         st.markdown(f"### {t('pick.empty_title')}", text_alignment="center", anchors=False)
         st.markdown(t("pick.empty"), text_alignment="center")
         if st.button(t("pick.to_shots"), type="primary", icon=":material/view_agenda:", key="pick_to_shots"):
-            st.switch_page(page_file("shots"))
+            open_page("shots")
         st.space("small")

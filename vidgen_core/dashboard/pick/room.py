@@ -12,7 +12,7 @@ from vidgen_core.dashboard.components.labels import price, reasons, spoken, verd
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order, share
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, session_value
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, open_page, session_value
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
@@ -59,7 +59,7 @@ def show(visit: Visit, standing: PickPosition) -> None:
     """The room; an event may lead to another page."""
     page = st.session_state.pop(_LEADS_TO, None)
     if page is not None:
-        st.switch_page(page_file(page))
+        open_page(page)
     component.mount("review", KEY, describe(visit, standing), on_acts_change=_came)
 
 

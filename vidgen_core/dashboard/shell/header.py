@@ -13,7 +13,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import mode_label, status_colour
 from vidgen_core.dashboard.components.task_filter import show_statuses
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, looks, page_file, show_told, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, looks, open_page, show_told, toast_later
 from vidgen_core.dashboard.settings import keys_table, picture_settings, video_settings
 from vidgen_core.dashboard.shell import budget_bar, live_updates, sign_in
 from vidgen_core.domain.errors import ErrorKind
@@ -63,7 +63,7 @@ def _header() -> None:
     show_told()
     page = st.session_state.pop(_LEADS_TO, None)
     if page is not None:
-        st.switch_page(page_file(page))
+        open_page(page)
     visit = current_visit()
     sign_in.stay(visit.app)
     status = visit.app.worker.status(visit.project.id)

@@ -16,7 +16,7 @@ from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, model_dialog
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, page_file, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, open_page, page_file, show_told
 from vidgen_core.dashboard.shell import (
     agent_orders,
     autopilot_switch,
@@ -247,7 +247,7 @@ def _tips(visit: Visit, status: Status) -> Iterator[Message]:
 def _own(t: Text) -> None:
     """Own shots go into a project of their own: their numbers would be those of the sample's."""
     if st.button(t("shell.tip_own_act"), key="tip_own", icon=":material/arrow_forward:", on_click=_own_project):
-        st.switch_page(page_file("add"))
+        open_page("add")
     st.button("✕", key="tip_close", type="tertiary", help=t("common.close"), on_click=_close_tip)
 
 

@@ -19,7 +19,7 @@ from vidgen_core.dashboard.session import (
     Visit,
     current_visit,
     handle_errors,
-    page_file,
+    open_page,
     remember,
     remembered,
     show_told,
@@ -332,7 +332,7 @@ def _ways_to_begin(visit: Visit) -> None:
         forms.front_door(visit)
     if request.wanted() is not None:
         # The results are reviewed there.
-        st.switch_page(page_file("add"))
+        open_page("add")
     st.button(t("shots.make_sample"), key="make_sample", type="tertiary", on_click=_make_sample)
 
 

@@ -22,7 +22,7 @@ from vidgen_core.dashboard.session import (
     Visit,
     current_visit,
     handle_errors,
-    page_file,
+    open_page,
     sentence,
     session_value,
     show_told,
@@ -255,7 +255,7 @@ def _menu(shot_id: int) -> None:
     if view.takes and st.button(t("shell.page.pick"), icon=":material/star:", key="row_review", width="stretch"):
         # There the takes are played, chosen and rejected.
         order.lead_to(visit, shot_id)
-        st.switch_page(page_file("pick"))
+        open_page("pick")
     for action in offered(take_actions.SHOT_ACTIONS, Place.MENU, view):
         st.button(
             t(f"shots.menu.{action.name}", price=one),

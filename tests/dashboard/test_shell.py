@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from screens import Screen, open_screen
 
-from vidgen_core.dashboard.session import LOOKS_COOKIE
 from vidgen_core.dashboard.shell import shell
 from vidgen_core.domain.errors import ErrorKind, FileError
 from vidgen_core.domain.log import Heartbeat
@@ -58,27 +56,6 @@ def test_an_empty_project_is_not_opened_before_one_with_shots(screen: Screen) ->
     screen.app.projects.ensure("ep02")
     screen.run()
     assert screen.at.selectbox(key="project").value == "ep01"
-
-
-def test_the_project_that_was_chosen_in_this_browser_is_opened_again(
-    screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("ep02", "雨夜; 1+1=2"):
-        screen.app.shots.add(screen.app.projects.ensure(name).id, prompt="pan left")
-    screen.run()
-    assert screen.header()["looks"] == "", "what opens by itself was not chosen"
-    screen.at.selectbox(key="project").set_value("雨夜; 1+1=2").run()
-    screen.at.selectbox(key="project").set_value("ep02").run()
-    kept = {LOOKS_COOKIE: screen.header()["looks"]}
-
-    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: kept))
-    again = Screen(screen.app, screen.project)
-    again.run()
-    assert again.at.selectbox(key="project").value == "ep02"
-    fresh = Screen(screen.app, screen.project)
-    fresh.at.query_params["project"] = "ep01"
-    fresh.run()
-    assert fresh.at.selectbox(key="project").value == "ep01", "the address has the last word"
 
 
 def test_a_chinese_visitor_of_an_english_machine_gets_a_chinese_sample(

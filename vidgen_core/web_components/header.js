@@ -1,8 +1,6 @@
 // The header line: provider, connection, counts, pause, stop and the two settings buttons. It never changes its height.
 import { Channel, isTyping, make, mounted, name, openMenu, set } from "./common.js"
 
-let keptLooks = ""
-
 class Bar {
   constructor(parent) {
     this.channel = new Channel()
@@ -63,13 +61,10 @@ class Bar {
   update({ data, setTriggerValue }) {
     this.data = data
     this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
-    if (data.looks && data.looks !== keptLooks) {
-      // Once for each change: a tab that only stands open does not write over what was chosen in another one.
-      keptLooks = data.looks
+    if (data.looks) {
       const path = new URL(".", document.baseURI).pathname
       document.cookie = `vidgen_looks=${data.looks}; path=${path}; max-age=31536000; samesite=lax`
     }
-    this.nameProject(data.project)
     document.documentElement.lang = data.lang
     const w = data.words
     set(this.project, "textContent", data.project)
@@ -96,14 +91,6 @@ class Bar {
     this.line.setAttribute("aria-valuenow", data.percent || 0)
     this.line.classList.toggle("off", data.percent === null)
     this.line.firstChild.style.transform = `scaleX(${(data.percent || 0) / 100})`
-  }
-
-  // The project that opens by itself may be another one tomorrow: an address that is reloaded or passed on names its own.
-  nameProject(project) {
-    const url = new URL(location.href)
-    if (url.searchParams.has("project")) return
-    url.searchParams.set("project", project)
-    history.replaceState(history.state, "", url)
   }
 
   // As buttons of one choice, and as a menu where there is no room for them.

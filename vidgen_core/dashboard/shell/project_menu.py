@@ -20,6 +20,8 @@ from vidgen_core.services.facade import Vidgen
 
 #: Key of the project picker and name of the parameter in addresses.
 PROJECT: Final = "project"
+#: The project that is open where the address names none: one for the whole session, until another is made or opened by a button.
+FIRST: Final = "_project_first"
 _NEW: Final = "new_project"
 _NAME: Final = "project_name"
 _FILES: Final = "project_delete_files"
@@ -54,7 +56,7 @@ def _choice(t: Text, name: str, sign: str, act: Callable[..., None], *args: obje
 
 def open_project(name: str) -> None:
     """Go on in another project; to be called in a widget callback."""
-    st.session_state[PROJECT] = name
+    st.session_state[PROJECT] = st.session_state[FIRST] = name
 
 
 def _leave(project: Project) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import LANGUAGE, current_visit, remember, remembered, session_value, show_told
+from vidgen_core.dashboard.session import LANGUAGE, current_visit, remember, show_told
 from vidgen_core.dashboard.shell import autopilot_switch, live_updates, project_menu, sign_in
-from vidgen_core.dashboard.shell.project_menu import PROJECT
+from vidgen_core.dashboard.shell.project_menu import FIRST, PROJECT
 from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import LANGUAGES, Text
 from vidgen_core.services.access.permissions import Role
@@ -30,9 +30,6 @@ _WORKED_AT: Final = {
 }
 #: Shots without a reference image stand on the page of all shots, under this entry of its own.
 _PICTURES: Final = "pictures"
-#: The project that is open where the address names none, for the whole session; and the one that was open last.
-_FIRST: Final = "_project_first"
-_LAST: Final = "_project_last"
 
 
 def show(pages: Mapping[str, st.Page]) -> None:
@@ -101,13 +98,13 @@ def _label(title: str, count: str, coming: bool) -> str:
 
 
 def choose_project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
-    """The project that is named in the address or was chosen here; else the one that this browser was in last."""
+    """The project that is named in the address or was chosen here; else the newest one with shots."""
     if not projects:
         if not sign_in.may(Role.MAKER):
             st.info(t("share.nothing_yet"))
             st.stop()
         projects = [app.projects.ensure(t("shell.first_project"))]
-    elif _FIRST not in st.session_state and PROJECT not in st.query_params:
+    elif FIRST not in st.session_state and PROJECT not in st.query_params:
         projects = app.projects.all() if app.projects.welcome(t.lang) else projects
     projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
     open_now = st.session_state.get(PROJECT)
@@ -116,17 +113,14 @@ def choose_project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
     if open_now not in names:
         # It was renamed or deleted, here or elsewhere.
         st.session_state.pop(PROJECT, None)
-    first = st.session_state.get(_FIRST)
+    first = st.session_state.get(FIRST)
     if first not in names:
-        worked_in = next((one.name for one in offered if app.shots.counts(one.id)["all"]), names[0])
-        first = st.session_state[_FIRST] = remembered(PROJECT, [worked_in, *names])
+        first = next((one.name for one in offered if app.shots.counts(one.id)["all"]), names[0])
+        st.session_state[FIRST] = first
     names.sort(key=lambda name: name != first)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="project_row"):
         name = st.selectbox(t("shell.project"), names, key=PROJECT, bind="query-params")
         project = next((project for project in projects if project.name == name), projects[0])
-        if project.name != session_value(_LAST, first):
-            st.session_state[_LAST] = project.name
-            remember(PROJECT)
         if sign_in.may(Role.MAKER):
             project_menu.show(app, t, project, [one for one in projects if one.archived])
     return project

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 from xml.etree import ElementTree as ET
 
 #: Levels of lists and objects that are kept; what lies deeper becomes None.
@@ -220,3 +221,28 @@ def identifier(value: Any) -> str | None:
         return text if text and text.lower() not in _NO_IDS and len(text) <= 1000 else None
     number = whole(value)
     return str(number) if number is not None and number > 0 else None
+
+
+#: What ids of jobs look like where only their place tells that they are some.
+_ID_IN_ADDRESS: Final = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9_.:~-]{5,199}")
+
+
+def identifier_in_address(location: str, looks: Sequence[str]) -> str | None:
+    """The id in an address (RFC 9110, 10.2.2) that is one of those at which jobs are asked for; None: it is another one."""
+    for look in looks if location else ():
+        known = urlsplit(look)
+        try:
+            given = urlsplit(urljoin(looks[-1].removesuffix("/{id}"), location))
+        except ValueError:
+            return None
+        if (given.scheme, given.netloc) != (known.scheme, known.netloc):
+            continue
+        name = next((name for name, value in parse_qsl(known.query) if value == "{id}"), None)
+        if name is None:
+            path = re.fullmatch(re.escape(known.path).replace(re.escape("{id}"), "([^/]+)") + "/?", given.path)
+            found = unquote(path[1]) if path else ""
+        else:
+            found = dict(parse_qsl(given.query)).get(name, "") if given.path == known.path else ""
+        if _ID_IN_ADDRESS.fullmatch(found):
+            return found
+    return None

@@ -14,14 +14,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import error_words
-from vidgen_core.providers.http.cleaning import identifier, whole
+from vidgen_core.providers.http.cleaning import identifier, identifier_in_address, whole
 from vidgen_core.providers.http.client import ProviderResponse
 from vidgen_core.providers.http.error_body import ErrorBody, at, own_words
 from vidgen_core.providers.http.job_status import is_of_the_job, read, values
@@ -272,34 +271,9 @@ def job_in(
         found = id_at(body, *(paths or _ID_PATHS))
         if found or refuses(body):
             return found
-        return _job_anywhere(body, names) or _job_at(answer.headers.get("location", ""), looks)
+        return _job_anywhere(body, names) or identifier_in_address(answer.headers.get("location", ""), looks)
     if answer.status in (408, 425, 499) or answer.status >= 500:
         return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
-    return None
-
-
-#: What ids of jobs look like where only their place tells that they are some.
-_ID_IN_ADDRESS: Final = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9_.:~-]{5,199}")
-
-
-def _job_at(location: str, looks: Sequence[str]) -> str | None:
-    """The id in an address (RFC 9110, 10.2.2) that is one of those at which jobs are asked for; None: it is another one."""
-    for look in looks if location else ():
-        known = urlsplit(look)
-        try:
-            given = urlsplit(urljoin(looks[-1].removesuffix("/{id}"), location))
-        except ValueError:
-            return None
-        if (given.scheme, given.netloc) != (known.scheme, known.netloc):
-            continue
-        name = next((name for name, value in parse_qsl(known.query) if value == "{id}"), None)
-        if name is None:
-            path = re.fullmatch(re.escape(known.path).replace(re.escape("{id}"), "([^/]+)") + "/?", given.path)
-            found = unquote(path[1]) if path else ""
-        else:
-            found = dict(parse_qsl(given.query)).get(name, "") if given.path == known.path else ""
-        if _ID_IN_ADDRESS.fullmatch(found):
-            return found
     return None
 
 

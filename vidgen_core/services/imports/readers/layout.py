@@ -143,8 +143,8 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
             kept.append(row)
         elif not row.pictures and len(filled) > 1 and (row.cells == header.cells or _explains(filled, columns)):
             left_out += 1
-        elif len(filled) > 1 and not row.pictures and all(map(_is_name, filled.values())):
-            # Another table below.
+        elif at and row.line > body[at - 1].line + 1 and len(filled) > 1 and all(map(_is_name, filled.values())):
+            # Another table, below an empty row.
             left_out += len(body) - at
             break
         elif (

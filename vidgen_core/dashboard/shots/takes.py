@@ -96,8 +96,8 @@ def place(shot: Shot, options: str) -> None:
 def head(visit: Visit, view: ShotView, estimate: Estimate) -> None:
     """The first line of a card: its box, the button that makes takes and the menu.
 
-    Each click on the button counts, however fast they come. One component instead of three widgets: with twenty cards on a page,
-    these were half of what the browser had to do.
+    Each click on the button counts, however fast they come. One component instead of three widgets saves the browser a third of what
+    it takes to draw twenty cards.
     """
     t, shot, one = visit.t, view.shot, price_of_one(visit.t, estimate)
     menu = [action.name for action in offered(take_actions.SHOT_ACTIONS, Place.MENU, view)]

@@ -299,7 +299,7 @@ def test_a_row_of_the_table_is_selected_and_generated_and_the_view_is_remembered
     until(page, lambda: "shot 2" in (rows.text_content() or ""), "the rows")
     grid.click(position={"x": 20, "y": 57})
     expect(page.get_by_text("1 shot selected")).to_be_visible()
-    grid.click(position={"x": 340, "y": 57})
+    grid.click(position={"x": 365, "y": 57})
     until(page, lambda: "Done 3" in (rows.text_content() or ""), "three takes of the first row")
     assert len(studio.vidgen.takes.takes_of(studio.vidgen.shots.ids(project.id)[0])) == 3
     page.reload()

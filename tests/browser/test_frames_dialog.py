@@ -18,7 +18,7 @@ TAKES_ALL, TAKES_ONE = "bytedance/seedance-2-5", "hailuo/2-3-image-to-video-pro"
 
 
 def opened(page: Page, shot: int) -> Locator:
-    card(page, shot).get_by_role("button", name="More", exact=True).click()
+    card(page, shot).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Frames and references…").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Add a picture as")).to_be_visible()

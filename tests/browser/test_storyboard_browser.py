@@ -16,7 +16,7 @@ from vidgen_core.domain.shots import Project, ShotParams
 
 def film(studio: Studio, name: str, count: int) -> Project:
     """Shots of a second each, with a line of the script and a picture that differs."""
-    project = studio.vidgen.projects.ensure(name)
+    project = studio.project(name, 0)
     keys = [studio.vidgen.shots.keep_image(picture(index * 20)) for index in range(min(count, 12))]
     with studio.vidgen.store.write() as tx:
         tx.shots.add(

@@ -12,7 +12,8 @@ from server_client import HERE, TestClient
 from starlette.applications import Starlette
 
 from vidgen_core.db.repositories import access as kept
-from vidgen_core.db.repositories.access import CURRENT, Begun
+from vidgen_core.db.repositories.access import Begun
+from vidgen_core.db.transaction import CURRENT
 from vidgen_core.db.repository import now
 from vidgen_core.domain.errors import Refused
 from vidgen_core.services.facade import Vidgen

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from vidgen_core.db.repositories import access as kept
 from vidgen_core.db.repositories.access import Begun
-from vidgen_core.db.transaction import CURRENT
 from vidgen_core.db.repository import now
+from vidgen_core.db.transaction import CURRENT
 from vidgen_core.domain.errors import Refused
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.tasks import Tasks

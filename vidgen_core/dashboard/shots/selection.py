@@ -43,15 +43,10 @@ def _keep(visit: Visit, ids: Iterable[int]) -> None:
 
 def set_selected(visit: Visit, shot_id: int, on: bool) -> None:
     """Take a shot into the selection, or out of it."""
-    _keep(visit, _with(visit, shot_id, on))
-
-
-def _with(visit: Visit, shot_id: int, on: bool) -> list[int]:
     others = [other for other in selected(visit) if other != shot_id]
     if on and len(others) >= MOST:
         toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
-        return others
-    return [*others, shot_id] if on else others
+    _keep(visit, [*others, shot_id] if on else others)
 
 
 def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:

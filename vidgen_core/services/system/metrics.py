@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -45,7 +45,8 @@ class Metrics:
         with self._ctx.store.read() as tx:
             families = [*_work(tx, settings), *_money(tx, settings), *_worker(tx)]
         encode, media_type = choose_encoder(accept)
-        return encode(_Collected([*families, *_requests(self._worker.telemetry)])), media_type
+        families += _requests(self._worker.telemetry)
+        return encode(_Collected(lambda: families)), media_type
 
     @requires(Role.VIEWER)
     def serve_worker(self, host: str, port: int) -> None:
@@ -56,27 +57,17 @@ class Metrics:
         from prometheus_client import CollectorRegistry, start_http_server
 
         registry = CollectorRegistry()
-        registry.register(_OfWorker(self._worker))
+        registry.register(_Collected(lambda: _requests(self._worker.telemetry)))
         start_http_server(port, host, registry)
 
 
-class _OfWorker:
-    """The metrics of one worker, as a registry of prometheus_client asks for them."""
-
-    def __init__(self, worker: WorkerControl) -> None:
-        self._worker = worker
-
-    def collect(self) -> Iterator[Metric]:
-        return _requests(self._worker.telemetry)
-
-
 class _Collected(NamedTuple):
-    """As the encoders of prometheus_client ask a registry."""
+    """What prometheus_client asks for metrics: a registry, to its encoders, or what is registered with one."""
 
-    families: list[Metric]
+    read: Callable[[], Iterable[Metric]]
 
-    def collect(self) -> list[Metric]:
-        return self.families
+    def collect(self) -> Iterable[Metric]:
+        return self.read()
 
 
 def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:

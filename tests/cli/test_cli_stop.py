@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from doubles import wait_until
+from doubles import free_port, wait_until
 from PIL import Image
 
 from vidgen_core.domain.attempts import AttemptState
@@ -96,10 +96,23 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowServer]:
     server.server_close()
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "vidgen_core", *arguments], stderr=subprocess.PIPE, text=True, env=os.environ
-    )
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts ``vidgen`` with some arguments; what has not ended with the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "vidgen_core", *arguments]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -129,7 +142,9 @@ def hear(process: subprocess.Popen[str], words: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
-def test_pictures_that_were_ordered_are_kept_by_a_stop(slow: SlowServer, pictures: int, number: signal.Signals) -> None:
+def test_pictures_that_were_ordered_are_kept_by_a_stop(
+    slow: SlowServer, pictures: int, number: signal.Signals, start: Start
+) -> None:
     process = start("run")
     wait_until(lambda: len(slow.heard) == 2, 60)
     process.send_signal(number)
@@ -143,7 +158,9 @@ def test_pictures_that_were_ordered_are_kept_by_a_stop(slow: SlowServer, picture
     assert len(slow.heard) == 2
 
 
-def test_a_second_signal_ends_it_at_once_and_the_outcome_is_unknown(slow: SlowServer, pictures: int) -> None:
+def test_a_second_signal_ends_it_at_once_and_the_outcome_is_unknown(
+    slow: SlowServer, pictures: int, start: Start
+) -> None:
     process = start("run")
     wait_until(lambda: len(slow.heard) == 2, 60)
     process.send_signal(signal.SIGTERM)
@@ -157,7 +174,9 @@ def test_a_second_signal_ends_it_at_once_and_the_outcome_is_unknown(slow: SlowSe
 
 
 @pytest.mark.parametrize("twice", [False, pytest.param(True, marks=pytest.mark.extended)])
-def test_a_question_that_is_out_is_waited_for_too(slow: SlowServer, home: Path, tmp_path: Path, twice: bool) -> None:
+def test_a_question_that_is_out_is_waited_for_too(
+    slow: SlowServer, home: Path, tmp_path: Path, twice: bool, start: Start
+) -> None:
     script = tmp_path / "script.txt"
     script.write_text("The lighthouse keeper climbs the stairs. The storm comes nearer.\n")
     process = start("script", str(script), "--yes")
@@ -177,9 +196,8 @@ def test_a_question_that_is_out_is_waited_for_too(slow: SlowServer, home: Path, 
     assert states == [LlmCallState.UNKNOWN if twice else LlmCallState.ANSWERED]
 
 
-def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictures: int) -> None:
-    port = str(slow.server_port + 1 if slow.server_port < 65535 else slow.server_port - 1)
-    process = start("serve", "--no-browser", "--port", port)
+def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictures: int, start: Start) -> None:
+    process = start("serve", "--no-browser", "--port", str(free_port()))
     wait_until(lambda: len(slow.heard) == 2, 60)
     process.send_signal(signal.SIGTERM)
     hear(process, "Waiting for 2 paid requests")
@@ -191,9 +209,8 @@ def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictu
 
 
 @pytest.mark.extended
-def test_a_server_that_is_told_twice_ends_at_once(slow: SlowServer, pictures: int) -> None:
-    port = str(slow.server_port + 1 if slow.server_port < 65535 else slow.server_port - 1)
-    process = start("serve", "--no-browser", "--port", port)
+def test_a_server_that_is_told_twice_ends_at_once(slow: SlowServer, pictures: int, start: Start) -> None:
+    process = start("serve", "--no-browser", "--port", str(free_port()))
     wait_until(lambda: len(slow.heard) == 2, 60)
     process.send_signal(signal.SIGINT)
     hear(process, "Waiting for 2 paid requests")

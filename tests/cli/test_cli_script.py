@@ -57,3 +57,20 @@ def test_what_is_no_script_is_said_in_a_sentence(vidgen: Vidgen, tmp_path: Path)
 
     assert said.status == 2
     assert "cannot be read as a script" in said.err
+
+
+def test_a_question_that_nobody_answers_leaves_no_project_behind(
+    vidgen: Vidgen, lighthouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "BASE_URL": "http://127.0.0.1:9/v1",
+        "MODEL": "writer",
+        "KEYS": '[{"name": "a", "secret": "sk-aaaa1111"}]',
+    }.items():
+        monkeypatch.setenv(f"VIDGEN_WRITING__{name}", value)
+
+    said = vidgen("script", str(lighthouse))
+
+    assert said.status == 2
+    assert "--yes" in said.err
+    assert vidgen("projects", "--json").json == []

@@ -25,6 +25,13 @@ def test_plurals_follow_the_language() -> None:
     assert [ZH.n("common.shots", n) for n in (1, 2)] == ["1 个镜头", "2 个镜头"]
 
 
+def test_each_number_of_a_sentence_has_its_form() -> None:
+    assert EN("log.queued", tasks="1", shots="1") == "Queued: 1 task for 1 shot"
+    assert EN("log.queued", tasks="1,200", shots="400") == "Queued: 1,200 tasks for 400 shots"
+    assert EN.n("preflight.tasks", 3, shots="1") == "3 tasks for 1 shot."
+    assert get_text("en")("log.queued", tasks="{shots}") == "Queued: {shots} tasks for {shots} shots"
+
+
 @pytest.mark.parametrize(
     "wrong", [lambda: EN("common.nothing"), lambda: EN.n("common.nothing", 2), lambda: EN("common.about")]
 )

@@ -38,9 +38,9 @@ def script(
     if dry_run and not asks:
         _show(session, session.app.scripts.rehearse(text, path.name), [])
         return
-    session.ensure_project()
     if asks and not yes:
         confirm_questions(session, session.app.scripts.estimate(text), "cli.ask_script")
+    session.ensure_project()
     begun = session.app.scripts.start(
         session.where.id, text, path.name, offline=offline, again=again, ask_lost=ask_lost
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gettext
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -268,7 +269,21 @@ class Text:
         return next((found for lang in languages if (found := _catalogue(lang).find(id, n)) is not None), None)
 
     def _fill(self, sentence: str, params: Mapping[str, Any]) -> str:
-        return sentence.format_map(dict(params) if self.strict else _Lenient(params))
+        values = dict(params) if self.strict else _Lenient(params)
+        return _COUNTING.vformat(sentence, (), values) if "|" in sentence else sentence.format_map(values)
+
+
+class _CountingFormatter(string.Formatter):
+    """Fills ``{n:task|tasks}`` with the form that fits ``n``, for sentences with more than one number."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, more = format_spec.partition("|")
+        if bar:
+            return one if str(value) == "1" else more
+        return str(super().format_field(value, format_spec))
+
+
+_COUNTING: Final = _CountingFormatter()
 
 
 @functools.lru_cache(maxsize=4096)

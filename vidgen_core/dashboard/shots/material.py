@@ -136,23 +136,18 @@ def _form(shot_id: int) -> None:
     t, view = visit.t, visit.app.shots.view(shot_id)
     shot, can = view.shot, capabilities_of(visit, view.shot)
     kept = list(pictures_of(shot))
-    if kept:
-        with st.container(horizontal=True, gap="small", vertical_alignment="top", key="material_pictures"):
-            for one in kept:
-                _tile(t, shot_id, one)
-    _said(t, can, kept)
-    show_sent(visit, visit.app.characters.preview(shot))
+    # Each part has one place, filled or not: what stands behind it would be drawn a second time where it moves to.
+    with st.container():
+        if kept:
+            with st.container(horizontal=True, gap="small", vertical_alignment="top", key="material_pictures"):
+                for one in kept:
+                    _tile(t, shot_id, one)
+        _said(t, can, kept)
+        show_sent(visit, visit.app.characters.preview(shot))
     st.markdown(f"**{t('material.add')}**")
     slot = _slots(t, can)
-    if slot is PictureSlot.REFERENCE:
-        st.segmented_control(
-            t("material.role"),
-            list(ReferenceRole),
-            default=ReferenceRole.CHARACTER,
-            required=True,
-            format_func=lambda role: t(f"material.role.{role}"),
-            key="material_role",
-        )
+    with st.container():
+        _roles(t, slot, kept)
     endings = [f".{ending}" for ending in PICTURE_TYPES]
     drop("material", t("material.drop"), endings, lambda paths: _came(shot_id, paths), t("material.drop_hint"))
     candidates = [one for one in view.candidates if one.image]
@@ -184,6 +179,21 @@ def _said(t: Text, can: Capabilities, kept: list[Kept]) -> None:
     if most is not None and given > most and against_slot(t, can, PictureSlot.REFERENCE) is None:
         params = {"model": can.model, "most": most, "given": given}
         st.caption(f":material/warning: {t.error('parameter', 'references_too_many', params)}")
+
+
+def _roles(t: Text, slot: PictureSlot, kept: list[Kept]) -> None:
+    """What the next reference shows."""
+    if slot is PictureSlot.REFERENCE:
+        st.segmented_control(
+            t("material.role"),
+            list(ReferenceRole),
+            default=ReferenceRole.CHARACTER,
+            required=True,
+            format_func=lambda role: t(f"material.role.{role}"),
+            key="material_role",
+        )
+    if slot is PictureSlot.REFERENCE or any(one.role for one in kept):
+        st.caption(t("material.role_hint"))
 
 
 def _tile(t: Text, shot_id: int, kept: Kept) -> None:

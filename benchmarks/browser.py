@@ -157,7 +157,7 @@ def run(page: Page, url: str, n: int, done: Callable[[], bool]) -> None:
     wait(done)
     page.wait_for_timeout(2000)
     print(f"{'layout shift over the run':<48} {sum(page.evaluate('() => window.shifts')):8.3f}   {'':>8} 0.02 in all")
-    pills = "find('.st-key-shot_states button[role=radio]')"
+    pills = "find('.st-key-tool_left_shots button[role=radio]')"
     twenty = f"{CARDS} === 20 && {AT_REST} && "
     # Those without takes are more than a page of them; that the list is filtered is said above it.
     found = measure(

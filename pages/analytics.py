@@ -1,19 +1,18 @@
 """What it cost and what it brought in a period, and the ledger behind it: every paid request beside the provider's number."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
+from vidgen_core.dashboard.components import tool_row
 from vidgen_core.dashboard.reports import audit, overview
 from vidgen_core.dashboard.session import current_visit, show_told
 
 show_told()
 visit = current_visit()
 t = visit.t
-row: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center", "gap": "small", "wrap": False}
-with st.container(**row, key="figures_tools"):
-    with st.container(**row, key="figures_find", width="content"):
+with tool_row.row("figures"):
+    with tool_row.left("figures", width="content"):
         view = st.segmented_control(
             t("figures.view"),
             ["figures", "audit"],
@@ -26,7 +25,7 @@ with st.container(**row, key="figures_tools"):
             wrap=False,
         )
         overview.show_scope(t)
-    tools = st.container(**row, key="figures_more_tools", width="content")
+    tools = tool_row.right("figures")
     with tools:
         wanted = overview.show_filters(visit)
 if view == "audit":

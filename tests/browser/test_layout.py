@@ -75,6 +75,7 @@ def test_content_begins_high_on_the_page(studio: Studio, visitor: Visitors, widt
 
 #: What each of the other pages is opened for, below its tools.
 FIRST_CONTENT = {
+    "tasks": "[data-testid=stDataFrame]",
     "log": ".st-key-log_list",
     "export": ".st-key-export_nothing",
     "analytics": "[data-testid=stMetric]",

@@ -138,13 +138,6 @@ def step_action(step: StepName) -> Action[Actionable] | None:
 # --- on selected tasks
 
 
-def show_bar(t: Text, tasks: Sequence[Task]) -> None:
-    """The selection's size, and a button for everything that can be done with at least one of ``tasks``."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
-        st.markdown(f"**{t.n('tasks.selected', len(tasks))}**", width="content")
-        show_buttons(t, tasks)
-
-
 def show_buttons(t: Text, tasks: Sequence[Task], *, without: Collection[str] = ()) -> None:
     """A button an action, with the number of tasks it would change, in the row that is being drawn.
 

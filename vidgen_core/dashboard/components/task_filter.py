@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import mode_label, status_label, verdict_label
-from vidgen_core.dashboard.session import Visit, current_visit, session_value, show_told
-from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.session import Visit, session_value
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter, TaskSort
@@ -32,12 +31,13 @@ _EMPTY: Final[dict[str, Any]] = {
     "up": False,
     "p": 1,
 }
-#: Fragments: the table that the filter is of, and the states with their counts.
+#: The fragment of the table and its filter.
 TABLE: Final = "tasks_table"
-_STATES: Final = "tasks_states"
 #: How many pagers there were before the one that is drawn.
 _PAGERS: Final = "_tasks_pagers"
 _WRITTEN: Final = "_tasks_addresses"
+#: Pixels.
+_SEARCH: Final = 116
 #: So many of our own addresses are known again.
 _REMEMBERED: Final = 20
 
@@ -59,28 +59,32 @@ def key(name: str) -> str:
     return f"tasks_{name}"
 
 
-def show(visit: Visit) -> Query:
-    """Draw search, filters and order in a row; return what they ask for."""
-    t = visit.t
+def asked(visit: Visit) -> Query:
+    """What the widgets and the address ask for, whether the widgets are drawn or not."""
     _take_over_address()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.text_input(
-            t("tasks.search"),
-            key=key("q"),
-            type="search",
-            live="300ms",
-            placeholder=t("tasks.search_hint"),
-            label_visibility="collapsed",
-            icon=":material/search:",
-            on_change=_first_page,
-            persist_state="session",
-        )
-        with st.popover(_filters_label(t), icon=":material/filter_list:", key="tasks_filters"):
-            _filters(visit)
-        _order(t)
     query = _query(visit)
     _write_address()
     return query
+
+
+def show(visit: Visit) -> None:
+    """Draw search, and filters and order behind one button."""
+    t = visit.t
+    st.text_input(
+        t("tasks.search"),
+        key=key("q"),
+        type="search",
+        # A quarter of a second; a time in words would load pandas.
+        live=True,
+        placeholder=t("tasks.search_hint"),
+        label_visibility="collapsed",
+        on_change=_first_page,
+        persist_state="session",
+        width=_SEARCH,
+    )
+    with st.popover(_filters_label(t), icon=":material/filter_list:", key="tasks_filters"):
+        _order(t)
+        _filters(visit)
 
 
 def page_number() -> int:
@@ -162,8 +166,6 @@ def _order(t: Text) -> None:
         key=key("sort"),
         on_change=_first_page,
         persist_state="session",
-        label_visibility="collapsed",
-        width=190,
     )
     up = bool(st.session_state.get(key("up")))
     st.button(
@@ -175,23 +177,9 @@ def _order(t: Text) -> None:
     )
 
 
-def show_states() -> None:
+def show_states(visit: Visit) -> None:
     """Draw the states with the number of tasks in each."""
-    _take_over_address()
-    live_updates.watch(_STATES, _counts)
-    with st.container(key="task_states"):
-        _states()
-
-
-def _counts() -> dict[TaskStatus, int]:
-    visit = current_visit()
-    return visit.app.tasks.counts(visit.project.id)
-
-
-@st.fragment(key=_STATES)
-def _states() -> None:
-    show_told()
-    t, counts = current_visit().t, _counts()
+    t, counts = visit.t, visit.app.tasks.counts(visit.project.id)
     st.pills(
         t("tasks.status"),
         [status.value for status in TaskStatus],
@@ -201,15 +189,10 @@ def _states() -> None:
         ),
         key=key("status"),
         label_visibility="collapsed",
-        on_change=_choose_states,
+        on_change=_first_page,
         persist_state="session",
         wrap=False,
     )
-
-
-def _choose_states() -> None:
-    _first_page()
-    live_updates.rerun_fragments([TABLE])
 
 
 def _query(visit: Visit) -> Query:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import streamlit as st
 
 from vidgen_core.dashboard.add import forms, request
-from vidgen_core.dashboard.components import dialogs, preflight
+from vidgen_core.dashboard.components import dialogs, preflight, tool_row
 from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.messages import Message
@@ -93,12 +93,11 @@ def _show_everything() -> None:
 def show(visit: Visit) -> ShotFilter:
     """Filter, search, view and tools in one row; return what the filter asks for."""
     _take_over_address()
-    row: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center", "gap": "small", "wrap": False}
-    with st.container(**row, key="shot_tools"):
+    with tool_row.row("shots"):
         live_updates.watch(_PILLS, _counts)
-        with st.container(key="shot_states"):
+        with tool_row.pills("shots"):
             _pills()
-        with st.container(**row, key="shot_more_tools", width="content"):
+        with tool_row.right("shots"):
             return _tools(visit)
 
 

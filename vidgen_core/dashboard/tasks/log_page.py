@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components import dialogs, tool_row
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
@@ -32,7 +32,7 @@ def lines() -> None:
     """Filter and tools in one row, and the lines below, refreshed as they come in."""
     show_told()
     visit = current_visit()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="log_tools"):
+    with tool_row.row("log"):
         wanted = log_view.show_filter(visit)
         window = None if wanted is None else log_view.window(visit, wanted)
         newest_last = _tools(visit, window)
@@ -54,9 +54,7 @@ def lines() -> None:
 def _tools(visit: Visit, window: log_view.LogWindow | None) -> bool:
     """Levels, the order of the lines, and what is done with all of them; return whether the newest line comes last."""
     t = visit.t
-    with st.container(
-        horizontal=True, vertical_alignment="center", gap="small", wrap=False, width="content", key="log_more_tools"
-    ):
+    with tool_row.right("log"):
         log_view.show_levels(t)
         newest_last = st.segmented_control(
             t("log.page.order"),

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 import streamlit as st
 
+from vidgen_core.dashboard.components import tool_row
 from vidgen_core.dashboard.components.labels import Colour, plain
 from vidgen_core.dashboard.session import Visit, clock, session_value
 from vidgen_core.domain.log import LogLevel, LogLine
@@ -67,7 +68,7 @@ def task_name(line: LogLine) -> str:
 def show_filter(visit: Visit) -> LogFilter | None:
     """Draw text and task of the filter; None when a task was asked for that is not there."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="log_find"):
+    with tool_row.left("log"):
         text = _typed(t, "q", ":material/search:", "stretch")
         task = _typed(t, "task", ":material/checklist:", 150)
     levels = st.session_state.get(_LEVELS)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import task_actions, task_filter, task_table
+from vidgen_core.dashboard.components import dialogs, task_actions, task_filter, task_table, tool_row
+from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, page_file, show_told
 from vidgen_core.dashboard.shell import sign_in
@@ -31,44 +32,49 @@ def table() -> None:
     """Filter, rows and what can be done with them; drawn again when something has changed."""
     show_told()
     visit = current_visit()
-    query = task_filter.show(visit)
+    query = task_filter.asked(visit)
     fresh = st.session_state.pop(FRESH, False)
     order = task_table.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
+    tasks = task_table.load(visit, order)
+    ids = set(task_table.selected(order))
+    picked = [task for task in tasks if task.id in ids]
+    with tool_row.row("tasks"):
+        if picked and sign_in.may(Role.MAKER):
+            _selected(visit, picked)
+        else:
+            _tools(visit, query, order)
     if not order.ids:
         _empty(visit, query)
         return
-    tasks = task_table.load(visit, order)
-    picked = set(task_table.selected(order))
-    _above(visit, query, order, [task for task in tasks if task.id in picked])
     task_table.show(visit, order, tasks, history.ask)
-    _below(order)
-
-
-def _above(visit: Visit, query: Query, order: task_table.RowOrder, picked: list[Task]) -> None:
-    """What the selection can do; without one, how many there are and what can be done with all of them."""
-    t = visit.t
-    may_act = sign_in.may(Role.MAKER)
-    if picked and may_act:
-        task_actions.show_bar(t, picked)
-        _dispute_pack(visit, [task.id for task in picked if task.attempts])
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
-        total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
-        hint = f" · :gray[{t('tasks.pick_hint')}]" if may_act else ""
-        st.markdown(f"**{total}**{hint}", width="content")
-        if order.stale:
-            st.button(
-                t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=task_table.forget_order
-            )
-        if may_act:
-            st.space("stretch")
-            task_actions.show_all_menu(t, query)
-
-
-def _below(order: task_table.RowOrder) -> None:
     if order.pages > 1:
         with st.container(horizontal_alignment="center"):
             task_filter.show_pages(order.pages)
+
+
+def _selected(visit: Visit, picked: list[Task]) -> None:
+    """What can be done with the rows that are selected, in the place of the filter."""
+    with tool_row.left("tasks"):
+        st.markdown(f"**{visit.t.n('tasks.selected', len(picked))}**", width="content")
+        task_actions.show_buttons(visit.t, picked)
+        _dispute_pack(visit, [task.id for task in picked if task.attempts])
+
+
+def _tools(visit: Visit, query: Query, order: task_table.RowOrder) -> None:
+    """States and filters, how many tasks there are, and what can be done with all of them."""
+    t = visit.t
+    with tool_row.pills("tasks"):
+        task_filter.show_states(visit)
+    with tool_row.right("tasks"):
+        if order.stale:
+            label = t("tasks.refresh")
+            st.button(label, icon=":material/refresh:", key="tasks_refresh", on_click=task_table.forget_order)
+        total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
+        st.markdown(f"**{total}**", width="content", help=t("tasks.pick_hint") if sign_in.may(Role.MAKER) else None)
+        task_filter.show(visit)
+        if sign_in.may(Role.MAKER):
+            task_actions.show_all_menu(t, query)
+        _menu(visit)
 
 
 def _empty(visit: Visit, query: Query) -> None:
@@ -81,23 +87,25 @@ def _empty(visit: Visit, query: Query) -> None:
     st.page_link(page_file("shots"), label=t("tasks.to_shots"), icon=":material/view_agenda:")
 
 
-def tools(visit: Visit) -> None:
+def _menu(visit: Visit) -> None:
     """The whole list as a file, and the end of it."""
     t = visit.t
-    with st.popover(t("common.export"), icon=":material/download:", key="tasks_export"):
+    with dialogs.menu(icon("more", t("shots.tools")), "tasks_more"):
         for kind, mime in _FORMATS.items():
             st.download_button(
                 t(f"tasks.export_{kind}"),
                 data=partial(_export, visit, kind),
                 file_name=f"{visit.project.name}-tasks.{kind}",
                 mime=mime,
+                icon=":material/download:",
                 key=f"tasks_export_{kind}",
                 on_click="ignore",
                 width="stretch",
             )
         _dispute_pack(visit)
-    if sign_in.may(Role.MAKER):
-        st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=task_actions.ask_clear)
+        if sign_in.may(Role.MAKER):
+            looks: dict[str, Any] = {"icon": ":material/delete_sweep:", "width": "stretch"}
+            st.button(t("tasks.clear"), key="tasks_clear", on_click=task_actions.ask_clear, **looks)
 
 
 def _export(visit: Visit, kind: Format) -> bytes:

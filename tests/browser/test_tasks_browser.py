@@ -80,7 +80,11 @@ def test_deleted_rows_come_back(studio: Studio, page: Page) -> None:
     go(page, studio.at(project, "tasks"))
     expect(page.get_by_text("3 tasks")).to_be_visible()
 
+    table = page.get_by_test_id("stDataFrame")
+    before = table.bounding_box()
     click_grid(page, BOX, HEAD + HEAD + ROW / 2)
+    expect(page.get_by_role("button", name="Delete 1")).to_be_visible()
+    assert table.bounding_box() == before
     page.get_by_role("button", name="Delete 1").click()
     expect(page.get_by_text("2 tasks")).to_be_visible()
     page.get_by_role("button", name="Undo").click()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
+from filelock import FileLock
 
 from tests.exports.exporting_material import COLOURS, make_video
 from tests.scripts.sample_scripts import LIGHTHOUSE
@@ -31,6 +32,7 @@ from vidgen_core.services.autopilot.progress import ProgressStep
 from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.scripts.prompts import Wanted, Writing
 
 
 @pytest.fixture
@@ -204,6 +206,20 @@ def test_two_processes_never_take_the_same_step(offline: Vidgen, locations: Loca
 
     assert [len(offline.shots.view(shot.id).tasks) for shot in shots] == [1, 1, 1]
     assert len(offline.exports.all(project.id)) == 1
+
+
+def test_it_waits_while_another_process_asks_the_language_model(offline: Vidgen, locations: Locations) -> None:
+    project = offline.projects.ensure("ep01")
+    new_shot(offline, project, script="灯灭了。", picture_prompt="灯塔")
+    with FileLock(locations.home / "writing.lock"):
+        offline.progress.go(project.id)
+        offline.worker.start()
+        _until(lambda: (walk := offline.progress.run(project.id)) is not None and walk.note == "writing")
+        assert offline.prompts.writing(project.id) == Writing(1, wanted=Wanted())
+    _until(lambda: not offline.progress.run(project.id).on)  # type: ignore[union-attr]
+    walk = offline.progress.run(project.id)
+    assert walk is not None
+    assert (walk.note, walk.clips) == ("done", 1)
 
 
 def test_it_can_be_stopped_and_begins_nothing_more(offline: Vidgen) -> None:

@@ -256,6 +256,10 @@ class Store:
         """
         return self._backend.runner_lock(file)
 
+    def writing_lock(self, file: Path) -> RunnerLock:
+        """The lock of whoever asks language models about what is in this database; as ``runner_lock``."""
+        return self._backend.writing_lock(file)
+
     def copy_to(self, target: Store) -> list[Copied]:
         """Copy everything into an empty database; returns the rows of each table.
 

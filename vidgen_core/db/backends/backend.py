@@ -107,6 +107,13 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def writing_lock(self, file: Path) -> RunnerLock:
+        """The lock of whoever asks language models.
+
+        :param file: as of ``runner_lock``
+        """
+
+    @abstractmethod
     def backup(self, target: Path) -> None:
         """Write a complete copy to a file."""
 

@@ -36,11 +36,12 @@ except ImportError:
 
 #: The advisory lock of writers; any number that nothing else in the database uses.
 WRITE_LOCK: Final = 0x76696467
-#: That of the worker.
+#: That of the worker, and that of whoever asks language models.
 RUNNER_LOCK: Final = WRITE_LOCK + 1
-#: The session that has it.
+WRITING_LOCK: Final = WRITE_LOCK + 2
+#: The session that has a lock.
 _HOLDER: Final = (
-    f"FROM pg_locks WHERE granted AND locktype = 'advisory' AND classid = 0 AND objid = {RUNNER_LOCK} AND objsubid = 1 "  # noqa: S608
+    "FROM pg_locks WHERE granted AND locktype = 'advisory' AND classid = 0 AND objid = {} AND objsubid = 1 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 #: Server settings of every session; a writer that stands still must not keep the others waiting for good.
@@ -192,7 +193,10 @@ class PostgresBackend(Backend):
             )
 
     def runner_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - the lock is the server's
-        return AdvisoryRunnerLock(self)
+        return AdvisoryRunnerLock(self, RUNNER_LOCK)
+
+    def writing_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - as above
+        return AdvisoryRunnerLock(self, WRITING_LOCK)
 
     def backup(self, target: Path) -> None:
         from vidgen_core.db.copying import copy_to_file
@@ -275,19 +279,21 @@ class _ChangeListener(threading.Thread):
 class AdvisoryRunnerLock:
     """The lock of a database, by its server: it ends with the session, so with the process, its machine or the network."""
 
-    def __init__(self, backend: PostgresBackend) -> None:
+    def __init__(self, backend: PostgresBackend, number: int) -> None:
         self._backend = backend
+        self._number = number
+        self._holder = _HOLDER.format(number)
         self._session: psycopg.Connection[Any] | None = None
 
     def acquire(self) -> bool:
         self.release()
-        return self._asked(f"SELECT pg_try_advisory_lock({RUNNER_LOCK})", keep=True)
+        return self._asked(f"SELECT pg_try_advisory_lock({self._number})", keep=True)
 
     def is_taken(self) -> bool:
-        return self._asked(f"SELECT EXISTS (SELECT 1 {_HOLDER})")
+        return self._asked(f"SELECT EXISTS (SELECT 1 {self._holder})")
 
     def take_away(self) -> None:
-        self._asked(f"SELECT bool_or(pg_terminate_backend(pid)) {_HOLDER}")
+        self._asked(f"SELECT bool_or(pg_terminate_backend(pid)) {self._holder}")
 
     def _asked(self, question: str, *, keep: bool = False) -> bool:
         """The server's answer to a question, on a session that is kept for a *yes*."""
@@ -307,19 +313,24 @@ class AdvisoryRunnerLock:
         return answer
 
     def is_held(self) -> bool:
-        if self._session is None:
-            return False
-        try:
-            self._session.execute("SELECT 1")
-        except psycopg.Error:
-            self.release()
-            return False
-        return True
+        return self._session is not None and self._answers(self._session, "SELECT 1")
 
     def release(self) -> None:
         session, self._session = self._session, None
         if session is not None:
+            # The server would notice a moment later that the session has ended.
+            self._answers(session, f"SELECT pg_advisory_unlock({self._number})")
             session.close()
+
+    def _answers(self, session: psycopg.Connection[Any], statement: str) -> bool:
+        """Whether a statement can be run on a session; one on which it cannot be has lost the lock."""
+        try:
+            session.execute(statement)
+        except psycopg.Error:
+            session.close()
+            self._session = None
+            return False
+        return True
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:

@@ -65,6 +65,8 @@ class SqliteBackend(Backend):
     def runner_lock(self, file: Path) -> FileRunnerLock:
         return FileRunnerLock(file)
 
+    writing_lock = runner_lock
+
     def backup(self, target: Path) -> None:
         part = target.with_name(target.name + ".part")
         with self.readers.connect() as connection:

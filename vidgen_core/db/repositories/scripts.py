@@ -202,6 +202,11 @@ class ScriptRepository(Repository):
         values = {"state": state, "answer": answer, "failure": failure_json(failure)}
         self.tx.execute(update(script_pieces).where(script_pieces.c.id == piece_id).values(values))
 
+    def reopen_lost(self, piece_id: int) -> None:
+        """Let a piece be asked about that counts as lost: its answer has come."""
+        lost = (script_pieces.c.id == piece_id, script_pieces.c.state == PieceState.UNKNOWN)
+        self.tx.execute(update(script_pieces).where(*lost).values(state=PieceState.WAITING, failure=None))
+
 
 def _digest(text: str, model: str) -> str:
     return hashlib.sha256(f"{model}\n{text}".encode()).hexdigest()
@@ -260,6 +265,13 @@ class LlmCallRepository(Repository):
         """Requests without a recorded answer: under way, or of a process that has ended."""
         query = select(llm_calls).where(literal_column("state = 'sending'"))
         return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id))]
+
+    def unanswered(self, call_ids: Collection[int]) -> list[LlmCall]:
+        """Those of some requests whose answer is not recorded: under way, or lost."""
+        open_ones: ColumnElement[Any] = literal_column("state IN ('sending', 'unknown')")
+        return [
+            _call(row) for row in self.tx.execute(select(llm_calls).where(among(llm_calls.c.id, call_ids), open_ones))
+        ]
 
     def lost(self, project_id: int) -> list[LlmCall]:
         """Requests whose answer was lost and about which no user has decided yet."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.db.worker_state import PROJECT_PAUSE
-from vidgen_core.domain.errors import StoreError, VidgenError
+from vidgen_core.domain.errors import Refused, StoreError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import BudgetScope
@@ -111,7 +111,12 @@ class Autopilot(threading.Thread):
         writing = self._prompts.writing(project_id)
         busy = writing is not None and writing.busy
         if not busy and (ids := self._fresh(project_id, "write", "without_prompt")):
-            self._prompts.write(project_id, ids, Wanted())
+            try:
+                self._prompts.write(project_id, ids, Wanted())
+            except Refused as error:
+                if error.code != "writing_elsewhere":
+                    raise
+                self._tried[project_id][1]["write"].difference_update(ids)
             busy = True
             with self._ctx.store.read() as tx:
                 if not goes(tx):

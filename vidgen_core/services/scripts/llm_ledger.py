@@ -30,15 +30,17 @@ def is_repeatable(error: VidgenError) -> bool:
 
 
 def take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
-    """Answers that the process before could only write down beside the database."""
-    open_ones = {call.id: call for call in tx.llm_calls.open()}
+    """Answers that the process before could only write down beside the database, maybe given up by another machine since."""
+    waiting = {call.id: call for call in tx.llm_calls.unanswered([one["call"] for one in notes])}
     for one in notes:
-        call = open_ones.get(one["call"])
+        call = waiting.get(one["call"])
         # The same id may be another question's in a database that was put back.
         if call is not None and one.get("question", call.prompt_digest) == call.prompt_digest:
             names = ("state", "settled", "tokens_in", "tokens_out", "answer")
             cost = Money.model_validate(one["cost"]) if one["cost"] else None
-            tx.llm_calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)
+            tx.llm_calls.end(one["call"], **{name: one[name] for name in names}, cost=cost, failure=None)
+            if call.piece_id is not None and call.state is LlmCallState.UNKNOWN:
+                tx.scripts.reopen_lost(call.piece_id)
 
 
 def give_up_lost(tx: Tx) -> None:

@@ -1,7 +1,7 @@
 """Where language models are asked: one job after the other, in the background, with every paid question in the ledger.
 
-One process of a data home asks at a time; it holds a lock while it does. A question that is on its way when its process
-ends is found by the next one: its answer is lost, and a person decides about asking again.
+One process asks about what is in a database at a time; it holds a lock while it does. A question that is on its way when its
+process ends is found by the next one: its answer is lost, and a person decides about asking again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from vidgen_core import money
@@ -72,7 +71,9 @@ class LlmQueue:
         self._jobs: dict[str, LlmJob] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._journal = Journal(ctx.locations.journal)
-        self._file = FileLock(ctx.locations.home / "writing.lock", thread_local=False)
+        self._alone = ctx.store.writing_lock(ctx.locations.home / "writing.lock")
+        #: Jobs of this process that have not ended; while there are any, the lock is held.
+        self._held = 0
         #: Models that refused structured outputs, by address and name.
         self._without_format: set[tuple[str, str]] = set()
         #: For tests: shorter waits, by verb of the HTTP client.
@@ -86,6 +87,7 @@ class LlmQueue:
 
         :param quote: the order of an agent that it is for
         :raises Refused: ``writing_elsewhere``: another process is writing
+        :raises StoreError: ``store_server_away``
         """
         with self._lock:
             found = self._jobs.get(name)
@@ -99,19 +101,26 @@ class LlmQueue:
             return job
 
     def _hold(self) -> None:
-        fresh = not self._file.is_locked
-        try:
-            self._file.acquire(blocking=False)
-        except Timeout:
-            raise Refused("writing_elsewhere") from None
-        if fresh:
+        """Be the one who asks; the caller has the lock of this object."""
+        self._hold_on()
+        if not self._held:
             notes = self._notes()
-            with self._ctx.store.write() as tx:
-                llm_ledger.take_in(tx, notes)
-                llm_ledger.give_up_lost(tx)
+            try:
+                with self._ctx.store.write() as tx:
+                    llm_ledger.take_in(tx, notes)
+                    llm_ledger.give_up_lost(tx)
+            except BaseException:
+                self._alone.release()
+                raise
             for one in notes:
                 with contextlib.suppress(FileError):
                     self._journal.settle(one["id"])
+        self._held += 1
+
+    def _hold_on(self) -> None:
+        """Have the lock, or take it: a server that was restarted has forgotten it."""
+        if not (self._held and self._alone.is_held()) and not self._alone.acquire():
+            raise Refused("writing_elsewhere")
 
     def _notes(self) -> list[dict[str, Any]]:
         try:
@@ -132,7 +141,9 @@ class LlmQueue:
             _LOG.exception("%s failed", job.name)
         finally:
             with self._lock:
-                self._file.release()
+                self._held -= 1
+                if not self._held:
+                    self._alone.release()
                 job.ended.set()
 
     @requires(Role.VIEWER)
@@ -151,16 +162,9 @@ class LlmQueue:
     @property
     @requires(Role.VIEWER)
     def is_elsewhere(self) -> bool:
-        """Whether another process of this data home is writing."""
+        """Whether another process is writing."""
         with self._lock:
-            if self._file.is_locked:
-                return False
-            try:
-                self._file.acquire(blocking=False)
-            except Timeout:
-                return True
-            self._file.release()
-            return False
+            return not self._held and self._alone.is_taken()
 
     def stop(self, name: str) -> None:
         """Ask nothing more for this job; what is on its way is waited for, it is paid."""
@@ -342,6 +346,8 @@ class LlmQueue:
         job, subject, messages, wanted = question
         all_settings, settings, digest = self._ctx.settings(), self.settings(), self._digest(question)
         price = money.llm_price(all_settings)
+        with self._lock:
+            self._hold_on()
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
         with self._ctx.store.write() as tx:
             now = datetime.now(UTC)

@@ -79,6 +79,19 @@ class Studio:
         """The machine whose worker has a task."""
         return (self.bench.attempts(task)[-1].worker or "").rpartition(":")[0]
 
+    def render(self) -> Task:
+        """Queue a task of the free renderer."""
+        params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="128x72", duration=0.5)
+        bench = self.bench
+        with bench.store.write() as tx:
+            [task] = tx.tasks.add([NewTask(bench.project.id, bench.shot.id, LOCAL, MODEL, params)])
+        return task
+
+    def newest(self, name: str) -> int:
+        """The newest generation that a worker has seen."""
+        scheduler = self._workers[name][0]._scheduler
+        return scheduler._ctx.newest if scheduler is not None else 0
+
     def leads(self, name: str) -> bool:
         with self.bench.store.read() as tx:
             return any(beat.leads and beat.name.startswith(f"{name}:") for beat in tx.heartbeat.all())
@@ -145,10 +158,8 @@ def test_a_machine_that_does_not_come_back_is_not_waited_for_for_ever(
 
 @pytest.mark.parametrize("status", [TaskStatus.PROCESSING, TaskStatus.DOWNLOADING])
 def test_what_a_lost_machine_was_rendering_is_rendered_anew(studio: Studio, status: TaskStatus) -> None:
-    params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="128x72", duration=0.5)
-    bench = studio.bench
+    bench, task = studio.bench, studio.render()
     with bench.store.write() as tx:
-        [task] = tx.tasks.add([NewTask(bench.project.id, bench.shot.id, LOCAL, MODEL, params)])
         tx.tasks.move(task.id, TaskStatus.PROCESSING)
         attempt = tx.attempts.begin(task.id, provider=LOCAL, model=MODEL, worker="gone:1", **NOTHING)
         tx.attempts.update(attempt.id, state=AttemptState.SENDING, intent_at=attempt.created_at)
@@ -184,6 +195,46 @@ def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine
         wait_until(lambda: studio.bench.task(later).status is COMPLETED, PATIENCE)
         assert studio.bench.task(task).status is TaskStatus.PENDING
         assert studio.bench.hold() is None
+
+
+def test_what_one_machine_knows_of_an_old_database_no_other_one_lifts(studio: Studio) -> None:
+    studio.start("a")
+    [task] = studio.bench.queue()
+    wait_until(lambda: studio.bench.task(task).status is COMPLETED, PATIENCE)
+    studio.stop("a")
+    with studio.bench.store.write() as tx:
+        GENERATION.put(tx, None)
+    [again] = studio.bench.queue()
+    studio.start("a")
+    wait_until(studio.bench.hold, PATIENCE)
+    studio.stop("a")
+    # Its journal says nothing of what was bought.
+    knows_nothing = studio.start("b")
+    wait_until(lambda: studio.leads("b"), PATIENCE)
+    local = studio.render()
+    wait_until(lambda: studio.bench.task(local).status is COMPLETED, PATIENCE)
+    assert (studio.bench.hold() or {}).get("code") == "lane_database_behind"
+    assert (studio.bench.task(again).status, knows_nothing.sent) == (TaskStatus.QUEUED, [])
+
+
+@pytest.mark.parametrize("stays", ["buyer", "witness"])
+def test_a_database_that_comes_back_older_is_noticed_by_whoever_works(studio: Studio, stays: str) -> None:
+    """As a server that was put back, or whose stand-by had not heard of the last orders."""
+    machines = {name: studio.start(name) for name in ("a", "b")}
+    [first] = studio.bench.queue()
+    wait_until(lambda: studio.bench.task(first).status is COMPLETED, PATIENCE)
+    wait_until(lambda: all(studio.newest(name) for name in machines), PATIENCE)
+    buyer = studio.has(first)
+    studio.stop(buyer if stays == "witness" else next(iter(machines.keys() - {buyer})))
+    with studio.bench.store.write() as tx:
+        GENERATION.put(tx, None)
+    [again] = studio.bench.queue()
+
+    hold = wait_until(studio.bench.hold, PATIENCE)
+
+    assert hold["code"] == "lane_database_behind"
+    wait_until(lambda: studio.bench.task(again).status is TaskStatus.QUEUED, PATIENCE)
+    assert sum(len(machine.sent) for machine in machines.values()) == 1
 
 
 def test_the_engine_reads_an_address_as_the_store_does() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,9 @@ from runner_bench import Bench
 from sqlalchemy import Connection, Engine, event
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.db import Journal
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError, StoreError
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
@@ -201,3 +205,76 @@ def test_a_lost_answer_that_could_not_be_written_is_unknown_after_a_kill(
     assert (ended.failure and ended.failure.kind, restarted.provider.sent) == (ErrorKind.SUBMIT_UNKNOWN, [])
     assert [attempt.state for attempt in restarted.attempts(task)] == [AttemptState.UNKNOWN]
     restarted.store.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StoreError("store_unreachable", path="-"), FileError("disk_full", folder="/"), RuntimeError("ours")],
+    ids=repr,
+)
+def test_a_look_at_the_database_that_fails_gives_up_no_request_that_is_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("vidgen_core.worker.worker.RESTART", 0.05)
+    bench.provider.submit_gate = gate = asyncio.Event()
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: bench.provider.sent)
+    loop, revision, failed = runner._loop, runner._store.revision, threading.Event()
+    assert loop is not None
+
+    def fail_once() -> int:
+        if not failed.is_set():
+            failed.set()
+            raise error
+        return revision()
+
+    monkeypatch.setattr(runner._store, "revision", fail_once)
+    wait_until(failed.is_set)
+    loop.call_soon_threadsafe(gate.set)
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id, len(bench.provider.sent)) == (COMPLETED, "remote-1", 1)
+
+
+def test_an_answer_outlives_tables_that_are_gone_for_a_while(bench: Bench) -> None:
+    """As when another file is put in the place of the database, and taken away again."""
+    bench.provider.submit_gate = gate = asyncio.Event()
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: bench.provider.sent)
+    assert runner._loop is not None
+
+    def rename(before: str, after: str) -> None:
+        with closing(sqlite3.connect(bench.locations.database)) as connection:
+            # Triggers go on naming what is gone.
+            connection.execute("PRAGMA legacy_alter_table=ON")
+            connection.execute(f"ALTER TABLE {before} RENAME TO {after}")
+
+    rename("attempts", "gone")
+    runner._loop.call_soon_threadsafe(gate.set)
+    kept = wait_until(lambda: Journal(bench.locations.journal).read().notes)
+    rename("gone", "attempts")
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert [note["remote_id"] for note in kept] == ["remote-1"]
+    assert (ended.status, ended.remote_id, len(bench.provider.sent)) == (COMPLETED, "remote-1", 1)
+    wait_until(lambda: not Journal(bench.locations.journal).read().notes)
+
+
+def test_an_answer_that_a_mistake_of_ours_keeps_out_comes_in_with_the_next_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("vidgen_core.worker.steps.submit.accept", lambda *_: 1 / 0)
+        [task] = bench.queue()
+        bench.start()
+        wait_until(lambda: [one.state for one in bench.attempts(task)] == [AttemptState.UNKNOWN])
+        bench.stop()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id, len(bench.provider.sent)) == (COMPLETED, "remote-1", 1)

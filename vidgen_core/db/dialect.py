@@ -203,8 +203,8 @@ def _of_sqlite(error: sqlite3.Error, where: str) -> VidgenError | None:
             return FileError("disk_full", folder=where)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PROTOCOL | sqlite3.SQLITE_NOMEM:
             return StoreError("store_unreachable", path=where)
-        case sqlite3.SQLITE_ERROR if "malformed JSON" in str(error):
-            # Somebody has put a hand to the file: what we write is JSON.
+        case sqlite3.SQLITE_ERROR if re.search("malformed JSON|no such table", str(error)):
+            # Somebody has put a hand to the file, or another one in its place: what we write is JSON.
             return StoreError("store_damaged", path=where)
     return None
 
@@ -228,9 +228,9 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
         return StoreError("store_server_read_only", place=where)
     if code == "53300":
         return StoreError("store_server_full", place=where)
-    if code.startswith(("XX", "58")):
+    if code.startswith(("XX", "58", "55", "42P01", "3F")):
         return StoreError("store_server_broken", place=where, code=code)
-    if code.startswith(("08", "53", "57", "25P03")):
+    if code.startswith(("08", "53", "57", "25P03", "25P04")):
         return StoreError("store_server_away", place=where)
     return None
 

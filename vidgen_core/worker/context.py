@@ -149,6 +149,10 @@ class Context:
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
     #: How often the database had been trusted when this worker began to doubt its age; None: it does not.
     doubted: int | None = None
+    #: The newest generation that this worker has seen in the database.
+    newest: int = 0
+    #: Whether it has seen an older one since the age of the database was checked last.
+    behind: bool = False
     #: Nothing paid leaves any more: the worker ends, or a person has paused it.
     stopping: bool = False
     paused: bool = False

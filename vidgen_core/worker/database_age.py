@@ -21,7 +21,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import paid_providers
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
-from vidgen_core.worker.context import ActiveTask
+from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import requeue
 
 #: Codes of the provider pauses for such a doubt; only a person ends them.
@@ -38,6 +38,13 @@ class Doubt(Frozen):
 def generation_of(tx: Tx) -> int:
     """The generation that the database has seen; 0 before the first paid order."""
     return GENERATION.get(tx) or 0
+
+
+def looks_behind(tx: Tx, ctx: Context) -> bool:
+    """Whether the database is older than this worker has seen it before: another one was put in its place meanwhile."""
+    found = generation_of(tx) < ctx.newest
+    ctx.behind |= found
+    return found
 
 
 def next_generation(tx: Tx) -> int:

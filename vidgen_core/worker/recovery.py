@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -79,11 +79,15 @@ async def read_journal(ctx: Context) -> JournalState:
 async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     """Pause the paid providers while the queue may hold what was bought already; only a person ends that."""
     found = await read_journal(ctx)
+    # In the life of this worker others have bought, too.
+    found = replace(found, generation=max(found.generation, ctx.newest))
+    ctx.behind = False
     doubt, seen, times = ctx.read(
         lambda tx: (database_age.doubt(tx, found), database_age.generation_of(tx), TRUSTED.get(tx) or 0)
     )
     ctx.read(ctx.pauses.load)
     head: Head | None = None
+    is_ours = ctx.doubted is not None or ctx.worker is None
     if doubt is None:
         ctx.doubted = None
     elif ctx.doubted is None:
@@ -100,7 +104,8 @@ async def check_database_age(ctx: Context) -> database_age.Doubt | None:
             logger.exception("the journal cannot be written")
     for mode in paid_providers():
         pause = ctx.pauses.of(mode)
-        if doubt is None and pause is not None and pause.code in database_age.CODES:
+        # The journal of another machine may know more than ours.
+        if doubt is None and is_ours and pause is not None and pause.code in database_age.CODES:
             ctx.pauses.lift(mode)
         if doubt is not None and mode in ctx.providers:
             ctx.pauses.pause(mode, doubt.code, by_itself=False, provider=mode.value, **doubt.params)

@@ -16,7 +16,7 @@ from typing import Any
 
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, forget_checks
-from vidgen_core.domain.errors import Superseded
+from vidgen_core.domain.errors import FileError, StoreError, Superseded
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskStatus
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 TICK = 0.5
 #: Seconds between two signs of life.
 HEARTBEAT = 2.0
+#: Seconds until a database that cannot be used is asked again.
+AGAIN = 1.0
 #: Orders of a provider on their way at once: with more, whatever else is due would wait for all of them.
 STARTING = 64
 
@@ -62,6 +64,8 @@ class Scheduler:
         self._steps: dict[int, asyncio.Task[None]] = {}
         self._alarm = asyncio.Event()
         self._revision = -1
+        #: Why the database cannot be used now.
+        self._waits_for = ""
         #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
         self._queue: tuple[set[ProviderId], bool] | None = None
         #: Whether more tasks may begin than are beginning.
@@ -114,9 +118,27 @@ class Scheduler:
         await self._recover()
         while not self._ctx.stopping:
             self._alarm.clear()
-            await self._turn()
+            try:
+                await self._turn()
+                self._waits_for = ""
+            except (StoreError, FileError) as error:
+                await self._wait_for_store(error)
+            except Exception:
+                # A mistake of ours: whatever was paid has its answer before the loop begins anew.
+                self._ctx.stopping = True
+                await self._drain()
+                raise
             await self._rest()
         await self._drain()
+
+    async def _wait_for_store(self, error: StoreError | FileError) -> None:
+        """Ask again in a moment; what is under way goes on meanwhile."""
+        if error.code != self._waits_for:
+            logger.warning("the worker waits for the database: %s", error)
+        self._waits_for = error.code
+        # What it has told last may not have been taken in.
+        self._revision = -1
+        await asyncio.sleep(AGAIN)
 
     async def _turn(self) -> None:
         """Do once what is due now."""
@@ -209,7 +231,7 @@ class Scheduler:
         if self._ctx.paused or self._ctx.stopping or not (self._may_fill or due or self._every("fill", self._tick)):
             return
         self._may_fill = False
-        if self._doubt is not None:
+        if self._doubt is not None or self._ctx.behind:
             self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
         self._next_due_at, self._more = None, False

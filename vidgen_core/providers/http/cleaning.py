@@ -215,10 +215,10 @@ def whole(value: Any) -> int | None:
 
 
 def identifier(value: Any) -> str | None:
-    """The id that a value is: a text that says something, or a whole number above zero."""
+    """The id that a value is: a text that says something and that a database can index, or a whole number above zero."""
     if isinstance(value, str):
         text = value.strip()
-        return text if text and text.lower() not in _NO_IDS and len(text) <= 1000 else None
+        return text if text and text.lower() not in _NO_IDS and len(text.encode(errors="replace")) <= 1000 else None
     number = whole(value)
     return str(number) if number is not None and number > 0 else None
 

@@ -16,10 +16,10 @@ from vidgen_core.db import Tx
 from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, forget_checks
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import StoreError
+from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskStatus
-from vidgen_core.worker import recovery
+from vidgen_core.worker import database_age, recovery
 from vidgen_core.worker.clock import ServerClock
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.engines.engine import Engine
@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 LEAD: Final = 1.0
 #: Seconds after which every task under way is asked to be carried again: whatever the engine lost comes back.
 RECONCILE: Final = 5.0
-#: Seconds until a server that is away is asked again.
-AGAIN: Final = 1.0
 #: How long a task waits for the machine that alone can go on with it, counted from its order.
 WAIT_FOR_MACHINE: Final = timedelta(hours=1)
 #: How long a worker that has ended without a word is remembered.
@@ -70,8 +68,6 @@ class SharedScheduler(Scheduler):
         self._carried: dict[int, asyncio.Future[None]] = {}
         #: When there was a leader last, as far as this worker has seen.
         self._led_at = started_at
-        #: Why the database cannot be used now.
-        self._waits_for = ""
         #: Tasks that are to be handed to somebody, or to the worker of one machine.
         self._wanted: list[tuple[str, int]] = []
 
@@ -93,23 +89,20 @@ class SharedScheduler(Scheduler):
         self._log_start(0)
 
     async def _turn(self) -> None:
-        try:
-            await self._check_lead()
-            if self._doubt is not None and self._every("doubt", TICK):
-                self._doubt = await recovery.check_database_age(self._ctx)
-            await super()._turn()
-            if self.leads and self._every("reconcile", RECONCILE):
-                self._wanted += self._ctx.read(self._under_way)
-            wanted, self._wanted = self._wanted, []
-            for machine in sorted({machine for machine, _ in wanted}):
-                await self._engine.put([id_ for where, id_ in wanted if where == machine], machine)
-            self._waits_for = ""
-        except StoreError as error:
-            if error.code != self._waits_for:
-                logger.warning("the worker waits for the database: %s", error)
-            # Nobody could show a sign of life.
-            self._waits_for, self._led_at = error.code, self._ctx.clock()
-            await asyncio.sleep(AGAIN)
+        await self._check_lead()
+        if self._ctx.behind or (self._doubt is not None and self._every("doubt", TICK)):
+            self._doubt = await recovery.check_database_age(self._ctx)
+        await super()._turn()
+        if self.leads and self._every("reconcile", RECONCILE):
+            self._wanted += self._ctx.read(self._under_way)
+        wanted, self._wanted = self._wanted, []
+        for machine in sorted({machine for machine, _ in wanted}):
+            await self._engine.put([id_ for where, id_ in wanted if where == machine], machine)
+
+    async def _wait_for_store(self, error: StoreError | FileError) -> None:
+        # Nobody could show a sign of life.
+        self._led_at = self._ctx.clock()
+        await super()._wait_for_store(error)
 
     async def _check_clock(self) -> None:
         clock = self._ctx.clock
@@ -235,6 +228,9 @@ class SharedScheduler(Scheduler):
     def _news(self, tx: Tx) -> tuple[list[ActiveTask], set[int]]:
         self._ctx.paused = PAUSED.has(tx)
         self._load_pauses(tx)
+        if not database_age.looks_behind(tx, self._ctx):
+            # As a witness of what all have bought.
+            self._ctx.newest = database_age.generation_of(tx)
         for mode, pool in self._ctx.keys.built.items():
             pool.follow(kept_states(tx, mode))
         if self.leads:

@@ -20,15 +20,23 @@ from typing import Any, Final
 from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, InputError, RemoteError, StoreError
+from vidgen_core.domain.errors import (
+    Delivery,
+    ErrorKind,
+    FileError,
+    HandOver,
+    InputError,
+    RemoteError,
+    StoreError,
+    Superseded,
+)
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import Key, Order, Prepared, Provider, Submission
 from vidgen_core.providers.http.error_mapping import RATE_LIMITED_UNCLEAR
-from vidgen_core.worker import chain
+from vidgen_core.worker import chain, database_age
 from vidgen_core.worker.context import ActiveTask, Context, Next
-from vidgen_core.worker.database_age import next_generation
 from vidgen_core.worker.limits.key_pool import KeyOutcome, outcome_of
 from vidgen_core.worker.retries import (
     LONGEST_BEFORE_SUBMIT,
@@ -219,6 +227,11 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
     every = ctx.keys[attempt.provider].every if key is not None and ctx.worker is not None else 0.0
 
     def write(tx: Tx) -> int | Turn | None:
+        if paid and database_age.looks_behind(tx, ctx):
+            # It was put back while this worker ran: what is queued in it may be bought.
+            old = failure_of(_not_sent("submit_taken_back"))
+            requeue(tx, active, old, None, ctx.clock(), 0.0, state=AttemptState.REFUSED)
+            return None
         if not chain.is_current(tx, active.task, chain.rules_of(ctx)):
             # Another take counts since it was claimed.
             moved = failure_of(_not_sent("chain_moved_on"))
@@ -231,7 +244,7 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
                 return Turn(wait)
         if not intend(tx, active, prepared, ctx.clock()):
             return None
-        return next_generation(tx) if paid else 0
+        return database_age.next_generation(tx) if paid else 0
 
     try:
         generation = await ctx.write(active, write)
@@ -241,6 +254,7 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
         raise
     if generation is None or isinstance(generation, Turn):
         return generation or False
+    ctx.newest = max(ctx.newest, generation)
     try:
         await write_order(active, ctx, generation)
     except FileError as error:
@@ -352,7 +366,8 @@ async def _keep(
 ) -> None:
     """Write down what a provider has answered to a paid request: a database that cannot be written is tried until it can.
 
-    Meanwhile an answer of a ``kind`` is in the journal, so that a crash does not lose it.
+    Meanwhile an answer of a ``kind`` is in the journal, so that a crash does not lose it; it stays there where the rows that it
+    is about are gone, or a mistake of ours keeps it out.
     :raises Superseded: another process knows more of the task
     """
     note: str | None = None
@@ -365,6 +380,12 @@ async def _keep(
             if kind and note is None:
                 note = await _note(active, ctx, kind, facts or {})
             await asyncio.sleep(STORE_WAIT)
+        except Superseded:
+            raise
+        except Exception:
+            if kind and note is None:
+                await _note(active, ctx, kind, facts or {})
+            raise
         else:
             break
     if note is not None:

@@ -139,6 +139,40 @@ async def test_a_catalogue_that_misbehaves_changes_nothing(kie, world, fault) ->
     assert (await finish(kie, job, KEY, world)).status is RemoteStatus.SUCCEEDED
 
 
+async def test_a_model_that_vanishes_is_offered_no_more_and_what_waits_is_asked_for_as_before(kie, world) -> None:
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": NEW}}
+    await kie.refresh_models(KEY)
+    order = world.order(kie, model=NEW, size="1440P", duration=9.0, sound=True)
+    before = (await kie.prepare(order, KEY)).payload
+    world.options = {}
+    world.server.change_catalogue(withdraw=(NEW,))
+    kie._catalogue._now = lambda: 4_000_000_000.0
+    await kie.refresh_models(KEY)
+    assert NEW not in kie.models()
+    assert kie.check(NEW, order.params) == ()
+    assert (await kie.prepare(order, KEY)).payload == before
+    # It comes back with another form.
+    world.server.change_catalogue(
+        {NEW: ENTRY | {"input": FIELDS | {"resolution": {"type": "string", "enum": ["540p"]}}}}
+    )
+    kie._catalogue._now = lambda: 4_100_000_000.0
+    await kie.refresh_models(KEY)
+    assert NEW in kie.models()
+    assert "size_not_taken" in {one.code for one in kie.check(NEW, order.params) if one.fatal}
+
+
+async def test_a_test_of_the_connection_and_the_balance_wait_for_no_catalogue(
+    kie, world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.providers.kie.adapter.LISTED_WITHIN", 0.05)
+    # Somebody is reading all schemas, slowly.
+    async with kie._catalogue._lock:
+        assert (await kie.balance(KEY)).amount > 0
+        assert (await kie.test(KEY)).ok
+    assert (await kie.test(KEY)).ok
+
+
 async def test_a_file_of_the_catalogue_that_is_broken_is_as_none(kie, world) -> None:
     await kie.refresh_models(KEY)
     kie._catalogue._file.write_text('{"models": {"x": ')

@@ -5,8 +5,10 @@ Pictures travel as links: they are uploaded first, unless the shot has a public 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -82,6 +84,8 @@ T = TypeVar("T")
 GRACE: Final = timedelta(seconds=30)
 #: Per cent of a model's jobs of the last hour below which people are warned.
 FAILS_OFTEN: Final = 60.0
+#: Seconds that a test of the connection waits for the list of models: a catalogue that is slow, or being read, says nothing of a key.
+LISTED_WITHIN: Final = 5.0
 #: How long KIE stores the videos of its jobs.
 STORED: Final = timedelta(days=14)
 #: Seconds between two requests for a 4K version (docs.kie.ai/veo3-api).
@@ -395,20 +399,23 @@ class Kie(Provider):
     # --- test ---------------------------------------------------------------------------------------------------------
 
     async def balance(self, key: Key | None) -> Money | None:
-        return (await self.test(key)).balance
+        answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)
+        said = said_by(answer)
+        if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
+            raise error_of(TABLE, answer, said)
+        return _credits(at(answer.json, "data"))
 
     async def test(self, key: Key | None) -> Connection:
         try:
-            answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)
-            said = said_by(answer)
-            if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
-                raise error_of(TABLE, answer, said)
+            left = await self.balance(key)
         except RemoteError as error:
             return Connection(ok=False, failure=Failure.of(error))
         if self._own.live_catalogue:
             # The list alone: one look-up.
-            await self._catalogue.refresh(self.base_url, key, most=0)
-        return Connection(ok=True, balance=_credits(at(answer.json, "data")), models=self.models())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LISTED_WITHIN):
+                    await self._catalogue.refresh(self.base_url, key, most=0)
+        return Connection(ok=True, balance=left, models=self.models())
 
 
 def _credits(value: Any) -> Money | None:

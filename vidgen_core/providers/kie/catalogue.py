@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +62,8 @@ class _KnownModels(Frozen):
     #: Per cent of its jobs of the last hour that succeeded, and when that was read.
     success: float | None = None
     success_at: float = 0.0
+    #: The list does not name it any more: what was queued with it is still asked for in its way.
+    gone: bool = False
 
 
 class _Kept(Frozen):
@@ -116,7 +119,8 @@ class Catalogue:
 
     def models(self, base_url: str, makes: str) -> tuple[str, ...]:
         """The models that make videos, or pictures, in KIE's order."""
-        return tuple(model for model, known in self._kept(base_url).models.items() if known.makes == makes)
+        kept = self._kept(base_url).models
+        return tuple(model for model, known in kept.items() if known.makes == makes and not known.gone)
 
     def all(self, base_url: str) -> dict[str, Listed]:
         """Everything that is kept."""
@@ -168,8 +172,9 @@ class Catalogue:
 
     @staticmethod
     def _by_need(kept: _Kept, names: Iterable[str]) -> list[str]:
-        useful = [name for makes in ("video", "picture") for name, known in kept.models.items() if known.makes == makes]
-        return [name for name in dict.fromkeys((*names, *useful)) if name in kept.models]
+        there = {name: known.makes for name, known in kept.models.items() if not known.gone}
+        useful = [name for makes in ("video", "picture") for name, made in there.items() if made == makes]
+        return [name for name in dict.fromkeys((*names, *useful)) if name in there]
 
     async def _ask(self, base_url: str, path: str, key: Key | None) -> ProviderResponse | None:
         """One look-up, as often as the account may; None where the answer says no."""
@@ -198,10 +203,15 @@ class Catalogue:
             if not isinstance(name, str) or len(name) > 120 or not _ID.fullmatch(name):
                 continue
             price = row.get("pricingDesc")
-            told = {"makes": _makes(row.get("taskType")), "price": price[:_PRICE] if isinstance(price, str) else ""}
+            price = price[:_PRICE] if isinstance(price, str) else ""
+            told = {"makes": _makes(row.get("taskType")), "price": price, "gone": False}
             found[name] = kept.models.get(name, _KnownModels()).model_copy(update=told)
         # An empty list of everything is no news, it is a fault.
-        return _Kept(base_url=base_url, at=self._now(), models=found) if found else kept
+        if not found:
+            return kept
+        gone = (one for one in kept.models.items() if one[0] not in found and one[1].forms)
+        missing = {name: known.model_copy(update={"gone": True}) for name, known in islice(gone, MOST_MODELS)}
+        return _Kept(base_url=base_url, at=self._now(), models=found | missing)
 
     async def _read_schema(self, base_url: str, key: Key | None, kept: _Kept, name: str) -> _Kept:
         answer = await self._ask(base_url, f"/{name}/schema", key)

@@ -91,17 +91,21 @@ def test_what_a_provider_finishes_is_the_video_it_was_made_from(
     rendered = {"videos": "render", "video_seconds": 0.5, "video_scale": 0.1}
     with rehearsed_home(locations, monkeypatch, {"keys": KEYS}, **rendered) as (home, _), home.running():
         app = Vidgen(locations, home.store, home.settings_file)
-        for model, verb in (
-            ("veo-3-1", FinishVerb.EXTEND),
-            ("veo3_fast", FinishVerb.EXTEND),
-            ("veo3_fast", FinishVerb.FETCH_4K),
-            ("grok-imagine/image-to-video", FinishVerb.UPSCALE),
+        for model, verb, more, stands_in, marks in (
+            ("veo-3-1", FinishVerb.EXTEND, {}, True, ()),
+            ("veo3_fast", FinishVerb.EXTEND, {}, True, ()),
+            # Smaller than asked for, as all videos of this rehearsal.
+            ("veo3_fast", FinishVerb.FETCH_4K, {}, True, ("size_differs",)),
+            ("grok-imagine/image-to-video", FinishVerb.UPSCALE, {}, True, ()),
+            ("grok-imagine/image-to-video", FinishVerb.EXTEND, {"seconds": 10.0}, True, ("length_differs",)),
+            ("veo3_fast", FinishVerb.EXTEND, {"prompt": "on [[silent]]"}, False, ("silent",)),
         ):
-            made = app.finishing.order(take_of(home, app, model).id, FinishOptions(verb=verb, prompt="on"))
+            wish = FinishOptions(**{"verb": verb, "prompt": "on"} | more)
+            made = app.finishing.order(take_of(home, app, model).id, wish)
             (done,) = home.finish(list(made.tasks))
             child = app.takes.of_task(done.id)
             assert child is not None, done.failure
-            assert (child.stands_in, child.warnings) == (True, ()), (model, verb)
+            assert (child.stands_in, child.warnings) == (stands_in, marks), (model, verb)
 
 
 def test_what_can_be_done_is_offered_with_its_price(world) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doubles import wait_until
@@ -81,9 +82,9 @@ def world(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
 
 @contextmanager
 def rehearsed(
-    locations: Locations, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, float] = (0.0, 0.2)
+    locations: Locations, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, float] = (0.0, 0.2), **more: Any
 ) -> Iterator[tuple[PictureHome, RehearsalServer]]:
-    with RehearsalServer(options(job_seconds=seconds)) as server:
+    with RehearsalServer(options(job_seconds=seconds, **more)) as server:
         for name, value in environment(server.url).items():
             monkeypatch.setenv(name, value)
         home = PictureHome(locations)
@@ -109,6 +110,20 @@ def test_a_batch_of_pictures_is_bought_once_each_by_every_way(world: tuple[Pictu
         assert task.file is not None
         assert inspect_image(Path(task.file)).format == "PNG"
         assert (task.cost, home.attempt(task).state) == (PRICE, AttemptState.SUCCEEDED)
+
+
+def test_a_picture_that_does_not_follow_what_was_sent_is_marked_and_kept(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed(locations, monkeypatch, video_scale=1.0) as (home, _):
+        ways = [home.draw([f"lake{tag}"], way=way) for tag in ("", " [[wrong-ratio]]") for way in ("images", "chat")]
+        with home.running():
+            ended = home.finish([task for tasks in ways for task in tasks])
+        assert {task.status for task in ended} == {TaskStatus.COMPLETED}
+        with home.store.read() as tx:
+            found = [tx.candidates.of_task(task.id) for task in ended]
+    # The rehearsal's chat model knows squares alone.
+    assert [one.warnings for one in found if one] == [(), ("ratio_differs",), ("ratio_differs",), ("ratio_differs",)]
 
 
 @pytest.mark.parametrize("way", ["images", "chat"])

@@ -159,6 +159,8 @@ class PictureCandidate(Frozen):
     model: str = ""
     prompt: str = ""
     seed: int | None = None
+    #: Codes of what was asked for and is not so: ``ratio_differs``, ``size_differs``.
+    warnings: tuple[str, ...] = ()
     #: Set aside by a person.
     rejected: bool = False
     #: It is the shot's reference image now.

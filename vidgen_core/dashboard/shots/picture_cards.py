@@ -9,6 +9,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import candidate_url, icon
+from vidgen_core.dashboard.components.task_table import flags
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots.dialogs import ask_for_picture
@@ -29,6 +30,7 @@ def missing(visit: Visit, shot: Shot) -> None:
     if estimate.tasks and not shot.drawing_count:
         # The place of a picture is narrow: one button, two lines at most.
         words = "pictures.draw_one" if estimate.tasks == 1 else "pictures.draw_some"
+        said = next((one.problem for one in estimate.problems), None)
         preflight.button(
             visit,
             estimate,
@@ -37,6 +39,7 @@ def missing(visit: Visit, shot: Shot) -> None:
             shot.id,
             key=f"draw_{shot.id}",
             icon=":material/brush:",
+            help=t.error("parameter", said.code, said.params) if said else None,
             width="stretch",
             wrap=True,
         )
@@ -107,6 +110,8 @@ def _candidate(visit: Visit, shot: Shot, candidate: PictureCandidate) -> None:
         st.image(candidate_url(candidate), width="stretch", alt=t("pictures.alt", shot=shot.number, n=candidate.number))
     else:
         st.caption(":material/link:")
+    if candidate.warnings:
+        st.caption(flags(t, candidate.warnings))
     if not sign_in.may(Role.MAKER):
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xxsmall"):

@@ -39,6 +39,7 @@ class NewCandidate:
     model: str = ""
     prompt: str = ""
     seed: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 _COLUMNS = [column for column in candidates.c if column.name != "rev"]
@@ -64,13 +65,14 @@ _OF_SHOTS = _those(among(candidates.c.shot_id, bindparam("ids")))
 
 
 def _candidate(row: Row[Any]) -> PictureCandidate:
-    return PictureCandidate.model_validate(row._asdict() | {"chosen": bool(row.chosen)})
+    read = {"chosen": bool(row.chosen), "warnings": tuple(row.warnings or ())}
+    return PictureCandidate.model_validate(row._asdict() | read)
 
 
 class CandidateRepository(Repository):
     def add(self, new: NewCandidate) -> PictureCandidate:
         """Add a candidate. A task has one: another picture replaces it."""
-        values = {**asdict(new), "rev": self.tx.rev}
+        values = {**asdict(new), "warnings": list(new.warnings), "rev": self.tx.rev}
         statement = upsert(candidates).values(**values, created_at=now())
         again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(candidates.c.id)
         return self.get(self.tx.execute(again).scalar_one())

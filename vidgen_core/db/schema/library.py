@@ -192,6 +192,7 @@ candidates = Table(
     Column("provider", Text),
     *required(Text, "model", "prompt"),
     Column("seed", BigInteger),
+    json_column("warnings"),
     Column("rejected", Boolean, nullable=False, server_default="0"),
     Column("rev", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),

@@ -28,7 +28,7 @@ from vidgen_core.media.checks.check import Check, verdict_of
 from vidgen_core.media.checks.clip import Clip, ClipRequest
 from vidgen_core.media.video import VideoFacts
 
-__all__ = ["AT_DOWNLOAD", "CHECKS", "UNPLAYABLE", "run", "shows_frames", "unplayable", "verdict_of"]
+__all__ = ["AT_DOWNLOAD", "CHECKS", "UNPLAYABLE", "is_heard", "run", "shows_frames", "unplayable", "verdict_of"]
 
 #: In the order in which reasons are told.
 CHECKS: Final[tuple[Check, ...]] = tuple(
@@ -73,6 +73,15 @@ def shows_frames(request: ClipRequest, results: Iterable[CheckResult]) -> bool:
     sent = sum(frame is not None for frame in (request.first_frame, request.last_frame))
     codes = {check.code for check in reference_frames.CHECKS}
     return sent > 0 and sent == sum(one.code in codes and one.severity is Severity.PASS for one in results)
+
+
+def is_heard(path: Path, limit: float) -> bool:
+    """Whether a video has sound of at least ``limit`` dB of full scale; False where that cannot be told."""
+    try:
+        peak = Clip(path, ClipRequest()).peak
+    except FileError:
+        return False
+    return peak is not None and peak >= limit
 
 
 def unplayable() -> CheckResult:

@@ -74,6 +74,7 @@ class PictureFile(ResponseModel):
     number: int
     file: str | None
     model: str | None
+    warnings: list[str]
     chosen: bool
 
 
@@ -95,6 +96,7 @@ class ShotFiles(ShotFields):
                     number=picture.number,
                     file=str(images / picture.image) if picture.image else None,
                     model=picture.model or None,
+                    warnings=list(picture.warnings),
                     chosen=picture.chosen,
                 )
                 for picture in view.candidates

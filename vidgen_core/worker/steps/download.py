@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from vidgen_core.db import NewTake, Tx
@@ -41,6 +41,8 @@ LINK_TRIES = 3
 ASK_TRIES = 12
 #: The link leads nowhere any more.
 LINK_GONE = frozenset({"link_expired", "link_missing"})
+#: What a finished take has that is fetched anew.
+_FETCHED: Final = {FinishVerb.FETCH_1080P: "1080P", FinishVerb.FETCH_4K: "4K"}
 #: Seconds until the disk is checked again.
 DISK_WAIT = 15.0
 #: Bytes that must be free before a download begins, where its length is not known yet.
@@ -147,11 +149,13 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     order = ctx.order(active)
     ctx.fetch(order)
     asked, limits = _request_of(active, ctx, order), ctx.settings().checks.limits
-    found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD}, facts)
     against: str | None = None
     if parent is not None:
-        longer = parent.verb is FinishVerb.EXTEND
-        against = source_match.differs(ctx.media.path_of(parent.video), path, longer=longer)
+        source, longer = ctx.media.path_of(parent.video), parent.verb is FinishVerb.EXTEND
+        against = source_match.differs(source, path, longer=longer)
+        # What is made from a take with sound is to have some.
+        asked = asked.model_copy(update={"sound": checks.is_heard(source, limits["silent"]) or None})
+    found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD}, facts)
     folder, file = ctx.media.add_video(path, ctx.media.landing_folder(ctx.settings()), digest)
     raised = tuple(one.code for one in found if one.severity is not Severity.PASS)
     new = NewTake(
@@ -172,10 +176,10 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        # Of an extended or enlarged take nothing was asked that could be compared but its source.
-        warnings=((against,) if against else ()) if parent else raised,
+        warnings=((against,) if against else ()) + raised,
         parent_id=parent.take if parent else None,
-        stands_in=parent is not None and against is None,
+        # Exports would lose the sound of what it was made from.
+        stands_in=parent is not None and against is None and "silent" not in raised,
     )
     return new, _shown(active, ctx, shows_frames=checks.shows_frames(asked, found))
 
@@ -201,17 +205,20 @@ def asked_of(can: Capabilities, params: GenerationParams, first: Path | None, la
     """What a model was asked for, as its clip can be held against it.
 
     A ratio or size that is not sent is not compared: another take would be no better. Without a ratio a clip has its picture's.
-    Of what was extended or enlarged the length is not that of the whole.
+    Of what is made from a take the ratio is compared with that; it is as long as that and what is added, and as large as its verb says.
 
     :param params: as ``Capabilities.settle`` gives them
     """
     from vidgen_core.media.checks.clip import ClipRequest
 
+    if parent := params.parent:
+        added = params.duration if parent.verb is FinishVerb.EXTEND else None
+        return ClipRequest(size=_FETCHED.get(parent.verb, ""), seconds=added and parent.seconds + added)
     only = can.lengths[0] if len(can.lengths) == 1 and "durations" not in can.unsure else None
     return ClipRequest(
         ratio=params.aspect_ratio if can.sends_ratio(params.mode) else "",
         size=can.real_sizes.get(params.size, params.size) if can.sizes else "",
-        seconds=None if params.parent else only if params.duration is None else params.duration,
+        seconds=only if params.duration is None else params.duration,
         sound=params.sound,
         first_frame=first,
         last_frame=last,

@@ -55,4 +55,6 @@ def test_what_is_not_said_is_asked_for_and_what_nobody_can_do_is_refused(chosen:
         answer = chosen("finish", *words)
         assert (answer.status, said in answer.err) == (2, True), answer.err
     assert chosen("finish", "--chosen", "--4k", "--json").json["queued"] == []
+    told = chosen("finish", "--chosen", "--upscale", "--seconds", "3", "--json")
+    assert (len(told.json["queued"]), told.err.count("seconds")) == (2, 2), told.err
     assert chosen("use-finished", "1.0", "1").status == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +29,7 @@ from vidgen_core.media.images import inspect_image
 from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteStatus
 from vidgen_core.providers.http.client import ProviderResponse, answer_of
 from vidgen_core.providers.images.adapter import Images
-from vidgen_core.providers.images.models import pixels
+from vidgen_core.providers.images.models import BUILT_IN, pixels
 from vidgen_core.providers.images.response_cache import ResponseCache
 from vidgen_core.providers.images.responses import picture_in
 
@@ -172,6 +174,76 @@ def test_a_reference_that_is_only_a_link_goes_to_chat_models_alone(provider, wor
     params = world.order(provider).params.model_copy(update={"references": linked})
     assert [one.code for one in provider.check("gpt-image-2", params)] == ["picture_file_needed"]
     assert provider.check("gemini-3-pro-image", params) == ()
+
+
+MODELS = [*BUILT_IN, "gpt-4o-image", "dall-e-2", "nano-banana", "painter-of-tomorrow"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_whatever_is_asked_for_in_any_combination_is_sent_or_said(provider, key, world, model: str) -> None:
+    pick = random.Random(model).choice
+    for _ in range(40):
+        given = pick((0, 0, 1, 3, 12, 18))
+        chosen = pick(((), ("aspect_ratio",)))
+        options = {"way": pick(("auto", "images", "chat")), "quality": pick(("auto", "high"))}
+        params = GenerationParams(
+            prompt="a lake",
+            aspect_ratio=pick(("9:16", "16:9", "1:1", "21:9", "2:3", "5:7")),
+            size=pick(("auto", "1K", "2k", "4K", "1024x1536", "640x480")),
+            seed=pick((None, None, 77)),
+            references=(ShotReference(image="a.jpg"),) * given,
+            chosen=chosen,
+            options=options,
+        )
+        problems = provider.check(model, params)
+        said = {one.field for one in problems}
+        if fatal := {one.field for one in problems if one.fatal}:
+            assert fatal == {"references"}
+            continue
+        order = Order(
+            reference="t1-a1",
+            model=model,
+            params=params,
+            output=TaskKind.IMAGE,
+            references=(ReferencePicture(path=world.picture),) * given,
+        )
+        prepared = await provider.prepare(order, key)
+        fields, asked = prepared.payload["fields"], (model, params.size, params.aspect_ratio, chosen, options, said)
+        assert prepared.sent["images"] == given, asked
+        words = json.dumps(fields["messages"]) if "messages" in fields else ""
+        size = params.size if words else fields["size"]
+        across, down = (int(side) for side in (size if "x" in size else "1x1").split("x"))
+        if params.size != "auto" and "size" not in said:
+            edge = {"1K": 1024, "2K": 2048, "4K": 4096}.get(params.size.upper())
+            assert params.size in (words or size) or math.sqrt(across * down) == pytest.approx(edge, rel=0.02), asked
+        if chosen and "aspect_ratio" not in said:
+            wide, high = (int(side) for side in params.aspect_ratio.split(":"))
+            assert f"ratio: {params.aspect_ratio}" in words or across / down == pytest.approx(wide / high, rel=0.05), (
+                asked
+            )
+        assert (params.seed is None) == ("seed" not in said), asked
+        assert options["quality"] == "auto" or fields.get("quality") == "high" or "Quality: high" in words, asked
+
+
+@pytest.mark.parametrize(
+    ("model", "wish", "said"),
+    [
+        ("gpt-image-2", {"aspect_ratio": "9:16", "chosen": ("aspect_ratio",)}, {"aspect_ratio_drawn_as": "1024x1536"}),
+        ("gpt-image-2", {"aspect_ratio": "2:3", "chosen": ("aspect_ratio",)}, {}),
+        # What only the settings say is no wish of anybody.
+        ("gpt-image-2", {"aspect_ratio": "9:16"}, {}),
+        ("gpt-image-1", {"size": "4K"}, {"size_not_taken": "4K"}),
+        ("dall-e-3", {"size": "640x480"}, {"size_not_taken": "640x480"}),
+        ("doubao-seedream-5-0-260128", {"size": "1K"}, {"size_not_taken": "1K"}),
+        ("doubao-seedream-5-0-260128", {"size": "1024x1536"}, {"size_not_taken": "1024x1536"}),
+        ("gemini-3-pro-image", {"size": "640x480", "chosen": ("aspect_ratio",)}, {"aspect_ratio_drawn_as": "640x480"}),
+    ],
+)
+def test_what_is_drawn_in_another_way_is_said(provider, model: str, wish: dict[str, Any], said: dict[str, str]) -> None:
+    params = GenerationParams(**{"prompt": "a lake", "aspect_ratio": "9:16", "size": "auto"} | wish)
+    found = provider.check(model, params)
+    assert not any(one.fatal for one in found)
+    assert {one.code: one.params.get("size", one.params["value"]) for one in found} == said
 
 
 # --- answers without a picture

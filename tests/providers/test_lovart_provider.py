@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from provider_world import GOOD, World, finish, make_key, make_params, send
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, ShotReference
 from vidgen_core.providers.base import Key, Provider, ReferencePicture, RemoteStatus
 from vidgen_core.providers.lovart.adapter import Lovart
 from vidgen_core.providers.lovart.prompt_text import message, request
@@ -95,6 +96,60 @@ async def test_several_pictures_are_attached_in_order_and_explained(provider, ke
     assert len(prepared.payload["attachments"]) == pictures
     assert said in prepared.payload["prompt"]
     assert "With sound." in prepared.payload["prompt"]
+
+
+@pytest.mark.parametrize("way", ["api", "browser"])
+@pytest.mark.parametrize("model", ["seedance_v2_0", "veo3_1", "kling_v3", "tool_of_tomorrow"])
+def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: str, model: str) -> None:
+    provider = Lovart(lambda: lovart_at(world.server.url, way=way), world.locations)
+    pick, link = random.Random(f"{way} {model}").choice, "https://pics.example.com/1.png"
+    reached = 0
+    for _ in range(150):
+        refs = pick((0, 0, 1, 3, 12))
+        wish: dict[str, Any] = {
+            "image": pick((None, "a.png")),
+            "image_url": pick((None, None, link)),
+            "last_frame": pick((None, None, "b.png")),
+            "references": tuple(ShotReference(**{pick(("image", "image_url")): link}) for _ in range(refs)),
+            "mode": pick((None, None, *GenerationMode)),
+            "aspect_ratio": pick(("9:16", "16:9", "Auto", "auto", "5:4")),
+            "size": pick(("720P", "1080p", "4K")),
+            "duration": pick((None, 0.5, 4.0, 45.0)),
+            "sound": pick((None, True, False)),
+            "negative_prompt": pick(("", "rain")),
+            "seed": pick((None, 5)),
+            "watermark": pick(("", "me")),
+            "callback_url": pick(("", "https://example.com/done")),
+        }
+        params = make_params(**wish)
+        problems = provider.check(model, params)
+        if any(one.fatal for one in problems):
+            continue
+        reached += 1
+        said, settled = {one.field for one in problems}, provider.capabilities(model).settle(params)
+        # As each way takes them: links and files, or one file.
+        first = settled.image if way == "browser" else settled.image or settled.image_url
+        pictures = {"first": [first] if first else [], "last": [settled.last_frame] if settled.last_frame else []}
+        pictures["references"] = [one.image or one.image_url for one in settled.references]
+        text = message(model, settled, pictures)
+        frames = settled.has_first_frame + settled.has_last_frame
+        assert (len(pictures["first"]) + len(pictures["last"]), way == "browser" and frames > 1) == (frames, False), (
+            wish
+        )
+        assert not (way == "browser" and settled.references), wish
+        told = {
+            "aspect_ratio": settled.aspect_ratio.lower() == "auto" or f"ratio: {settled.aspect_ratio}." in text,
+            "size": settled.size.lower() in text,
+            "duration": settled.duration is None or f"Length: {settled.duration:g} s" in text,
+            "sound": settled.sound is None or ("With sound." in text) is settled.sound,
+            "negative_prompt": not settled.negative_prompt or "rain" in text,
+            "seed": settled.seed is None,
+            "watermark": not settled.watermark,
+            "callback_url": not settled.callback_url,
+        }
+        assert {name for name, is_told in told.items() if not is_told} <= said, wish
+        assert "auto" not in text, wish
+    assert reached > 5
 
 
 @pytest.mark.parametrize(("queue", "price"), [("unlimited", 0), ("fast", 25), ("keep", 25)])

@@ -27,6 +27,7 @@ ABLE: dict[str, Any] = {
     "negative_prompt": True,
     "takes_seed": True,
     "takes_watermark": True,
+    "image_transport": "upload",
 }
 
 
@@ -83,6 +84,9 @@ def test_what_a_model_takes_meets_nothing(wanted: dict[str, Any]) -> None:
         ({"prompt": PromptLimits(most=5)}, {"prompt": "x" * 6}, "prompt_over_limit"),
         ({"seed_range": (10, 20)}, {"seed": 9}, "seed_out_of_range"),
         ({"image_transport": "url"}, {}, "image_link_needed"),
+        ({"image_transport": "file"}, {"image": None, "image_url": "https://example.com/a.png"}, "picture_file_needed"),
+        ({"image_transport": "file"}, {"last_frame_url": "https://example.com/b.png"}, "picture_file_needed"),
+        ({"image_transport": "file"}, {"image": None, "references": (SKY,)}, "picture_file_needed"),
         ({"image_transport": "url"}, {"image": None, "references": (FACE,)}, "image_link_needed"),
         ({}, {"image": None, "last_frame": "b.png"}, "first_frame_missing"),
         ({}, {"mode": FIRST, "image": None}, "first_frame_missing"),

@@ -218,3 +218,77 @@ def test_an_edit_of_a_shot_that_waits_changes_its_price(
     assert app.tasks.get(task.id).cost == Money(amount=Decimal(190), currency="credits")
     app.shots.edit(shot.id, prompt="another wording")
     assert app.tasks.get(task.id).cost == Money(amount=Decimal(190), currency="credits")
+
+
+# --- pictures
+
+
+@pytest.fixture
+def picture_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IMAGES", "KIE"):
+        monkeypatch.setenv(f"VIDGEN_PROVIDERS__{name}__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+
+
+def drawn(app: Vidgen, project: Project, shot: Shot, **options: Any) -> dict[str, bool]:
+    """As ``codes``, of a picture."""
+    asked = GenerateOptions(takes=1, **options)
+    shown = {
+        one.problem.code: one.problem.fatal for one in app.pictures.estimate(project.id, [shot.id], asked).problems
+    }
+    assert (
+        shown.items()
+        <= {one.code: one.fatal for one in app.pictures.preflight(project.id, [shot.id], asked).problems}.items()
+    )
+    made = app.pictures.draw(project.id, [shot.id], asked)
+    assert bool(made.tasks) is not any(shown.values())
+    return shown
+
+
+@pytest.mark.parametrize("model", ["veo3_fast", "wan/3-0-video", "bytedance/seedance-2"])
+def test_a_model_of_videos_is_never_paid_for_a_picture(
+    app: Vidgen, project: Project, add_shot: AddShot, picture_keys: None, model: str
+) -> None:
+    found = drawn(app, project, add_shot(picture_prompt="a lake"), provider=KIE, model=model)
+    assert found == {"model_draws_nothing": True}
+
+
+def test_a_model_of_pictures_is_never_paid_for_a_video(
+    app: Vidgen, project: Project, add_shot: AddShot, picture_keys: None
+) -> None:
+    shot = add_shot("1", params=ShotParams(provider=KIE, model="nano-banana-2-1"))
+    assert codes(app, project, shot) == {"model_makes_no_videos": True}
+    assert app.tasks.generate(project.id, [shot.id]).tasks == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "own", "wish", "code"),
+    [
+        ("images", "gpt-image-2", {}, {"aspect_ratio": "9:16"}, "aspect_ratio_drawn_as"),
+        ("images", "gpt-image-2", {"aspect_ratio": "21:9"}, {}, "aspect_ratio_drawn_as"),
+        ("images", "gpt-image-2", {"size": "4K"}, {}, "size_not_taken"),
+        ("images", "gemini-3-pro-image", {}, {"seed": 7}, "seed_not_taken"),
+        ("kie", "nano-banana-2-1", {}, {"seed": 7}, "seed_not_taken"),
+    ],
+)
+def test_a_wish_that_a_picture_does_not_follow_is_said(
+    app: Vidgen,
+    project: Project,
+    add_shot: AddShot,
+    picture_keys: None,
+    mode: str,
+    model: str,
+    own: dict[str, str],
+    wish: dict[str, Any],
+    code: str,
+) -> None:
+    chosen = {"provider": ProviderId(mode), "model": model}
+    assert code not in drawn(app, project, add_shot("1", picture_prompt="a lake"), **chosen)
+    app.settings_file.change({f"providers.images.{name}": value for name, value in own.items()})
+    shot = add_shot("2", picture_prompt="a lake", params=ShotParams(**wish))
+    assert drawn(app, project, shot, **chosen).get(code) is False
+
+
+@pytest.mark.parametrize("model", ["m" * 201, "gpt-image-2\n"])
+def test_a_senseless_model_of_pictures_is_refused(app: Vidgen, project: Project, add_shot: AddShot, model: str) -> None:
+    with pytest.raises(InputError, match="value_too_long"):
+        app.pictures.draw(project.id, [add_shot(picture_prompt="a lake").id], GenerateOptions(model=model))

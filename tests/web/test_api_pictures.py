@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from server_client import TestClient
@@ -41,6 +42,25 @@ def test_pictures_are_priced_queued_and_listed(client: TestClient, vidgen: Vidge
     listed = client.get("/api/tasks", params={"project": "ep01", "output": "image"}).json()
     assert listed["total"] == 2
     assert client.get("/api/tasks", params={"project": "ep01", "output": "video"}).json()["total"] == 0
+
+
+def test_every_provider_that_draws_can_be_asked_and_no_other(client: TestClient) -> None:
+    def asked(**more: str) -> tuple[int, dict[str, Any]]:
+        answer = client.post("/api/pictures", json={"project": "ep01", "all": True, "dry_run": True, **more})
+        return answer.status_code, answer.json()
+
+    for provider, model in (("kie", "nano-banana-2"), ("images", "gpt-image-1"), ("local", "storyboard")):
+        status, found = asked(provider=provider, model=model)
+        assert (status, found["count"], found["refused"]) == (200, 2, []), provider
+    assert asked(provider="yunwu")[0] == 422
+    shot = client.get("/api/shots", params={"project": "ep01"}).json()["items"][0]
+    assert client.patch(f"/api/shots/{shot['id']}", json={"params": {"seed": 7}}).status_code == 200
+    _, found = asked(provider="images", model="gpt-image-1")
+    assert [(one["code"], one["shots"], one["fatal"]) for one in found["warnings"]] == [
+        ("seed_not_taken", [shot["shot"]], False)
+    ]
+    _, found = asked(provider="kie", model="veo3_fast")
+    assert (found["count"], {one["code"] for one in found["refused"]}) == (0, {"model_draws_nothing"})
 
 
 def test_a_candidate_is_chosen_and_the_picture_before_it_stays_choosable(

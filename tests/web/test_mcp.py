@@ -171,7 +171,9 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
     token = await asyncio.to_thread(let_in, per_day=10, in_all=10)
     async with connected(served, token) as client:
         await call(client, "import_list", project="ep01", files=files(picture))
-        drawn = await call(client, "quote_pictures", project="ep01", shots=["1"])
+        heard = await call(client, "quote", project="ep01", shots=["2"], sound=True)
+        assert ("sound_perhaps_ignored", ["2"]) in [(one["code"], one["shots"]) for one in heard["warnings"]]
+        drawn = await call(client, "quote_pictures", project="ep01", shots=["1"], model="gpt-image-1")
         written = await call(client, "quote_prompts", project="ep01", shots=["1"], translate="zh")
         until = await call(client, "quote", project="ep01", shots=["2"], until_pass={"most": 2})
         assert [(one["count"], one["cost"]["amount"]) for one in (drawn, written, until)] == [
@@ -183,6 +185,9 @@ async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
         for quote in (drawn, written, until):
             ordered = await call(client, "generate", quote=quote["quote"])
             assert ordered["state"] == "ordered"
+            if quote is drawn:
+                made = await asyncio.to_thread(app.tasks.many, [int(task["task"]) for task in ordered["tasks"]])
+                assert {task.model for task in made} == {"gpt-image-1"}
             if quote is not written:
                 ids = [task["task"] for task in ordered["tasks"]]
                 ended = await call(client, "follow", project="ep01", tasks=ids, seconds=40)

@@ -431,6 +431,7 @@ def _finish_chosen(session: Session, options: FinishOptions, ceiling: str | None
         _show_batch(session, sheet.preflight)
         return
     session.count("cli.estimate", sheet.estimate.tasks, price=price_of(session, sheet.estimate))
+    warn_of(session, sheet.estimate)
     if not yes:
         ask(session, sheet.estimate, lambda: sheet.preflight, "cli.ask_finish")
     most = None if ceiling is None else amount_of(ceiling)

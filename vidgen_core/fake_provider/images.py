@@ -143,7 +143,7 @@ async def complete(request: Request) -> Response:
     parts: list[dict[str, Any]] = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
     words = " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "text")
     pictures = [seen for part in parts if is_data_uri(_link(part)) if (seen := from_data_uri(_link(part))) is not None]
-    words = words.partition("\n\nAspect ratio: ")[0]
+    words = re.split(r"\n\n(?:Aspect ratio|Resolution|Quality): ", words)[0]
     return await _generate(request, words, str(body.get("model") or ""), _SQUARE, pictures, chat=True)
 
 
@@ -175,7 +175,8 @@ async def _generate(
 def _frame(order: Order, submission: Submission, rehearsal: Rehearsal) -> bytes:
     """A real picture of the prompt, smaller by the scale of the options."""
     scale = rehearsal.options.video_scale
-    width, height = (max(64, round(side * scale)) for side in (order.width, order.height))
+    sides = (order.height, order.width) if "wrong-ratio" in submission.faults else (order.width, order.height)
+    width, height = (max(64, round(side * scale)) for side in sides)
     target = Path(rehearsal.folder, f"{uuid.uuid4().hex}.png")
     seed = rehearsal.random_for(IMAGES, order.prompt, submission.number).randrange(2**31)
     words = _TAG.sub("", order.prompt).strip()

@@ -299,6 +299,7 @@ def quote_pictures(
     shots: Shots | None = None,
     pictures: Annotated[int, Field(ge=1, le=4, description="Candidates for each shot.")] = 1,
     provider: Annotated[str, Field(description=f"One of {', '.join(picture_providers())}; else as set.")] | None = None,
+    model: Word | None = None,
 ) -> QuoteResponse:
     """Price reference pictures; ``generate`` takes the token. Without ``shots`` for every shot that has none.
 
@@ -307,7 +308,7 @@ def quote_pictures(
     where = caller.project(project)
     if provider is not None and provider not in picture_providers():
         raise InputError("no_such_provider", provider=provider, known=", ".join(picture_providers()))
-    options = GenerateOptions(takes=pictures, provider=ProviderId(provider) if provider else None)
+    options = GenerateOptions(takes=pictures, provider=ProviderId(provider) if provider else None, model=model)
     ids = _shot_ids(caller, where, shots) if shots else caller.app.pictures.missing(where.id)
     return _quoted(caller, where, ids, options, QuoteKind.PICTURES)
 

@@ -11,10 +11,14 @@ from vidgen_core.dashboard.components.labels import mode_label, plain, price
 from vidgen_core.dashboard.components.media import reference_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.domain.queries import ShotFilter
+from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.generation.preflight import Estimate, problem_line
 from vidgen_core.services.library.pictures import MOST
 
 _REFERENCE: Final = 76
+#: Problems that are shown at most.
+_TOLD: Final = 4
 
 
 def ask_for_drawing(shot_id: int) -> None:
@@ -40,8 +44,7 @@ def _drawing_form(shot_id: int) -> None:
     own = visit.app.settings().providers.pictures.pictures_per_shot
     count = st.slider(t("pictures.count"), 1, MOST, own, key=f"picture_count_{shot_id}")
     estimate = visit.app.pictures.estimate(visit.project.id, [shot_id], GenerateOptions(takes=count))
-    for problem in estimate.problems[:1]:
-        st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
+    _say(visit, estimate)
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.close"), key="drawing_close", on_click=st.rerun)
         preflight.button(
@@ -56,6 +59,13 @@ def _drawing_form(shot_id: int) -> None:
             icon=":material/brush:",
             disabled=not estimate.tasks,
         )
+
+
+def _say(visit: Visit, estimate: Estimate) -> None:
+    """What stands against it, what stops it first; shots that have nothing to be drawn from are counted elsewhere."""
+    told = gate.grouped((one.shot.number, one.problem) for one in estimate.problems)
+    for problem in [one for one in told if one.code != "nothing_to_draw" or not estimate.tasks][:_TOLD]:
+        st.caption(f":material/warning: {plain(problem_line(visit.t, problem))}")
 
 
 def _what_goes_out(visit: Visit, shot_id: int) -> None:
@@ -129,6 +139,7 @@ def _missing_form() -> None:
     st.markdown(t.n("pictures.missing_question", estimate.tasks, shots=len(ids) - refused))
     if estimate.asks:
         preflight.facts(visit.app.pictures.preflight(visit.project.id, ids, GenerateOptions(takes=count)))
+    _say(visit, estimate)
     drawn_by = visit.app.settings().draws
     st.caption(f":material/brush: {mode_label(t, drawn_by)}")
     if refused:

@@ -105,13 +105,16 @@ def _pictures(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
     if odd:
         fatal = "roles" not in can.unsure
         yield _problem(can, "references", "reference_role_not_taken", role=odd[0].value, fatal=fatal)
-    if can.image_transport == "url":
-        if (params.image or params.link) and not params.image_url:
-            yield _problem(can, "image_url", "image_link_needed")
-        elif params.last_frame and not params.last_frame_url:
-            yield _problem(can, "last_frame_url", "image_link_needed")
-        elif any(picture.image and not picture.image_url for picture in params.references):
-            yield _problem(can, "references", "image_link_needed")
+    files = (
+        ("image", params.image or params.link, params.image_url),
+        ("last_frame", params.last_frame, params.last_frame_url),
+        *(("references", one.image, one.image_url) for one in params.references),
+    )
+    if can.image_transport == "url" and (alone := [name for name, file, link in files if file and not link]):
+        field = alone[0] if alone[0] == "references" else f"{alone[0]}_url"
+        yield _problem(can, field, "image_link_needed")
+    if can.image_transport == "file" and (alone := [name for name, file, link in files if link and not file]):
+        yield _problem(can, alone[0], "picture_file_needed")
 
 
 def _sound(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:

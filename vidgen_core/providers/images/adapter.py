@@ -118,7 +118,7 @@ class Images(Provider):
         except InputError as error:
             field = "size" if error.code == "size_unknown" else "aspect_ratio"
             return (Problem(field=field, code=error.code, params=error.params),)
-        return tuple(self._against_references(model, params))
+        return (*self._against_references(model, params), *self._left_out(model, params))
 
     def _against_references(self, model: str, params: GenerationParams) -> Iterator[Problem]:
         can, given = self.capabilities(model), params.references
@@ -130,6 +130,21 @@ class Images(Provider):
             yield Problem(field="references", code="references_too_many", params=told, fatal=fatal)
         if self._way(model, params.options) == "images" and any(not one.image for one in given):
             yield Problem(field="references", code="picture_file_needed", params={"model": model})
+
+    def _left_out(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        """What is asked for and not sent, or drawn in another way."""
+        told, size = {"model": model}, params.size
+        if params.seed is not None:
+            yield Problem(field="seed", code="seed_not_taken", params=told, fatal=False)
+        chat = self._way(model, params.options) == "chat"
+        if not chat and (instead := images_models.sizes_instead(model, size)):
+            other = {"value": size, "allowed": ", ".join(instead)}
+            yield Problem(field="size", code="size_not_taken", params=told | other, fatal=False)
+        # A chat model is told ratios in words.
+        drawn = size if chat else images_models.pixels(model, size, params.aspect_ratio)
+        if "aspect_ratio" in params.chosen and images_models.differs(drawn, params.aspect_ratio):
+            other = {"value": params.aspect_ratio, "size": drawn}
+            yield Problem(field="aspect_ratio", code="aspect_ratio_drawn_as", params=told | other, fatal=False)
 
     # --- submit ---------------------------------------------------------------------------------------------------
 
@@ -236,11 +251,12 @@ class Images(Provider):
 
 
 def _chat(order: Order, pictures: Sequence[Any], facts: Mapping[str, Any]) -> Prepared:
-    """An order to a chat model: ratios and sizes are words to it."""
+    """An order to a chat model: ratio, size and quality are words to it."""
     params = order.params
-    text = f"{params.prompt}\n\nAspect ratio: {params.aspect_ratio}"
-    if params.size != "auto":
-        text += f"\nResolution: {params.size}"
+    shape = [] if images_models.side_lengths(params.size) else [f"Aspect ratio: {params.aspect_ratio}"]
+    wished = {"Resolution": params.size, "Quality": params.options.get("quality", "auto")}
+    shape += [f"{name}: {word}" for name, word in wished.items() if word != "auto"]
+    text = "\n".join([params.prompt, "", *shape])
     shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
     content: Any = [{"type": "text", "text": text}, *shown] if shown else text
     fields = {"model": order.model, "messages": [{"role": "user", "content": content}], "stream": False}

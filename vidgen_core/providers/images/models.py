@@ -26,6 +26,9 @@ _DRAWS: Final = re.compile(
 )
 #: Seedream 4.5 and later refuse fewer than 2560x1440 pixels.
 _NEEDS_MANY_PIXELS: Final = re.compile(r"(?:doubao-)?seedream-(?:4[.-]5|[5-9])", re.IGNORECASE)
+_MANY_PIXELS: Final = 2560 * 1440
+#: Share by which a ratio of whole pixels may be another one.
+_ROUNDED: Final = 0.05
 _EDGES: Final = {"auto": 1024, "1K": 1024, "2K": 2048, "4K": 4096}
 #: Upright, wide, square.
 _FAMILIES: Final = {
@@ -79,20 +82,50 @@ def pixels(model: str, size: str, ratio: str) -> str:
 
     :raises InputError: size_unknown, ratio_unknown
     """
-    named = re.fullmatch(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})", size.strip())
-    if named:
-        return f"{named[1]}x{named[2]}"
+    if named := side_lengths(size):
+        return f"{named[0]}x{named[1]}"
     edge = _EDGES.get(size if size == "auto" else size.upper())
     if edge is None:
         raise InputError("size_unknown", size=size)
     across, down = _sides(ratio)
-    family = next((sizes for name, sizes in _FAMILIES.items() if model.startswith(name)), None)
-    if family is not None:
+    if family := _family(model):
         return family[0 if down > across else 1 if across > down else 2]
     if _NEEDS_MANY_PIXELS.match(model):
         edge = max(edge, 2048)
     scale = edge / math.sqrt(across * down)
     return f"{_rounded(across * scale)}x{_rounded(down * scale)}"
+
+
+def side_lengths(size: str) -> tuple[int, int] | None:
+    """Width and height of a size that names them; None for ``auto`` and ``2K``."""
+    named = re.fullmatch(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})", size.strip())
+    return (int(named[1]), int(named[2])) if named else None
+
+
+def sizes_instead(model: str, size: str) -> tuple[str, ...]:
+    """What a model draws in where that is not ``size``; empty: it may draw in that."""
+    named, family = side_lengths(size), _family(model)
+    if size == "auto":
+        return ()
+    if family:
+        known = tuple(dict.fromkeys(family))
+        return () if named and f"{named[0]}x{named[1]}" in known else ("auto", *known)
+    few = named[0] * named[1] < _MANY_PIXELS if named else size.upper() == "1K"
+    return ("2K", "4K") if few and _NEEDS_MANY_PIXELS.match(model) else ()
+
+
+def differs(size: str, ratio: str) -> bool:
+    """Whether pixels have another ratio of width to height than the one asked for; False where one of them is no numbers."""
+    sides = side_lengths(size)
+    try:
+        across, down = _sides(ratio)
+    except InputError:
+        return False
+    return sides is not None and abs(sides[0] / sides[1] * down / across - 1) > _ROUNDED
+
+
+def _family(model: str) -> tuple[str, ...]:
+    return next((sizes for name, sizes in _FAMILIES.items() if model.startswith(name)), ())
 
 
 def _sides(ratio: str) -> tuple[float, float]:

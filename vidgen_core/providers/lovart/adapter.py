@@ -14,6 +14,7 @@ from typing import ClassVar
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
@@ -115,8 +116,11 @@ class Lovart(Provider):
 
     def capabilities(self, model: str) -> Capabilities:
         can = prompt_text.capabilities(model)
-        # The page takes one picture from us.
-        return can.model_copy(update={"unsure_modes": frozenset()}) if self._way is self._browser else can
+        if self._way is self._api:
+            return can
+        # The page takes one picture from us, as a file.
+        one = can.unsure_modes & {GenerationMode.TEXT, GenerationMode.FIRST_FRAME}
+        return can.model_copy(update={"unsure_modes": one, "image_transport": "file"})
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         return validate_order(self.capabilities(model), params)

@@ -32,7 +32,7 @@ def capabilities(model: str) -> Capabilities:
     return Capabilities(
         model=model,
         modes=frames if known else frozenset(),
-        aspect_ratios=("9:16", "16:9", "1:1", "3:4", "4:3", "21:9"),
+        aspect_ratios=("9:16", "16:9", "1:1", "3:4", "4:3", "21:9", "Auto"),
         sizes=("480P", "720P", "1080P"),
         # ``attachments`` takes several; whether the agent makes of them what is asked is for the first take to show.
         unsure_modes=frozenset(GenerationMode) - (frames if known else frozenset()),
@@ -49,7 +49,7 @@ def message(model: str, params: GenerationParams, pictures: Mapping[str, Sequenc
     :param pictures: links by what they are, in the order in which they are attached: ``first``, ``last``, ``references``
     """
     lines = [f"Make exactly one video with the tool {tool_of(model)}, {_source(pictures)}."]
-    if params.aspect_ratio != "Auto":
+    if params.aspect_ratio.lower() != "auto":
         lines.append(f"Aspect ratio: {params.aspect_ratio}.")
     if params.duration is not None:
         lines.append(f"Length: {params.duration:g} seconds.")

@@ -40,7 +40,15 @@ from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, check_options, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
-from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
+from vidgen_core.services.generation.validation import (
+    Admit,
+    Generated,
+    ShotRefusal,
+    ValidatedShot,
+    new_tasks,
+    refusals,
+    warnings,
+)
 
 if TYPE_CHECKING:
     from vidgen_core.media.storage import LocalMedia
@@ -143,7 +151,7 @@ class Finishing(Service):
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=seen.shot.project_id, tasks=1, shots=1)
         self._ctx.wake()
-        return Generated(tasks=tuple(tasks), refused=refusals([seen]))
+        return Generated(tasks=tuple(tasks), refused=refusals([seen]), warnings=warnings([seen]))
 
     # --- all chosen takes
 
@@ -216,7 +224,7 @@ class Finishing(Service):
         self._ctx.wake()
         told = {"limit": limit.model_dump(mode="json")} if limit else {}
         left += [ShotRefusal(one.shot, "finish_ceiling", told) for one in beyond]
-        return Generated(tasks=tuple(tasks), refused=(*refusals(seen), *left))
+        return Generated(tasks=tuple(tasks), refused=(*refusals(seen), *left), warnings=warnings(fits))
 
     @requires(Role.VIEWER)
     def planned(

@@ -269,6 +269,17 @@ class _Found:
         return tuple(sorted(found, key=lambda problem: not problem.fatal))
 
 
+def grouped(problems: Iterable[tuple[str, Problem]]) -> tuple[PreflightProblem, ...]:
+    """Alike ones together.
+
+    :param problems: each with the number of its shot
+    """
+    found = _Found()
+    for shot, problem in problems:
+        found.add(shot, problem.code, problem.params, fatal=problem.fatal)
+    return found.all()
+
+
 def check_order(
     ctx: ServiceContext,
     tx: Tx,

@@ -30,9 +30,9 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import drawing, gate
 from vidgen_core.services.generation.finishing import Finishing, FinishOptions
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions
-from vidgen_core.services.generation.preflight import Preflight
+from vidgen_core.services.generation.preflight import Preflight, PreflightProblem
 from vidgen_core.services.generation.selection import select
-from vidgen_core.services.generation.validation import Admit, ShotRefusal, ValidatedShot, new_tasks, refusals
+from vidgen_core.services.generation.validation import Admit, ShotRefusal, ValidatedShot, new_tasks, refusals, warnings
 
 if TYPE_CHECKING:
     from vidgen_core.config.schema import Settings
@@ -53,6 +53,8 @@ class Quoted(Frozen):
     token: str
     #: Shots that would get nothing.
     refused: tuple[ShotRefusal, ...] = ()
+    #: What would be left out of the others, or may be ignored.
+    warnings: tuple[PreflightProblem, ...] = ()
     #: Shots that were left out because they have takes.
     having: int = 0
 
@@ -194,7 +196,8 @@ class Quotes:
             if agent is not None:
                 require_project(tx.agents.get(agent), project_id)
             kept = tx.quotes.add(quote)
-        return Quoted(quote=kept, token=self._token(kept), refused=refused, having=planned.having)
+        said = gate.grouped(warnings(good))
+        return Quoted(quote=kept, token=self._token(kept), refused=refused, warnings=said, having=planned.having)
 
     @requires(Role.VIEWER)
     def preflight(self, quote: Quote) -> Preflight:

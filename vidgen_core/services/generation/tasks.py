@@ -23,7 +23,7 @@ from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
 from vidgen_core.services.generation.selection import check_shot, having_takes, select
 from vidgen_core.services.generation.task_list import TaskList
-from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, new_tasks, refusals
+from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, new_tasks, refusals, warnings
 from vidgen_core.worker import canary
 
 EVERY = TaskFilter()
@@ -181,7 +181,8 @@ class Tasks(TaskList):
         self._ctx.wake()
         told = {"limit": ceiling.model_dump(mode="json")} if ceiling else {}
         left = [ShotRefusal(seen.shot, "draw_ceiling", told) for seen in validated if seen.shot.id in beyond]
-        return Generated(tasks=tuple(tasks), refused=(*refusals(validated), *left), having=len(having))
+        refused = (*refusals(validated), *left)
+        return Generated(tasks=tuple(tasks), refused=refused, warnings=warnings(validated), having=len(having))
 
     # --- acting on tasks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
@@ -38,6 +38,8 @@ class Generated(Frozen):
 
     tasks: tuple[Task, ...] = ()
     refused: tuple[ShotRefusal, ...] = ()
+    #: What was asked for and is left out, or may be ignored, with the numbers of the shots.
+    warnings: tuple[tuple[str, Problem], ...] = ()
     #: Shots that were left out because they have takes, or some under way.
     having: int = 0
 
@@ -65,6 +67,12 @@ def validate(ctx: ServiceContext, shot: Shot, planned: GenerationPlan, *, pictur
     except Refused as error:
         return ValidatedShot(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
     said: tuple[Problem, ...] = ()
+    makes, other = provider.models, provider.picture_models
+    if picture:
+        makes, other = other, makes
+    if planned.model in other() and planned.model not in makes():
+        code = "model_draws_nothing" if picture else "model_makes_no_videos"
+        return ValidatedShot(shot, planned, (Problem(field="model", code=code, params={"model": planned.model}),))
     can, params = provider.capabilities(planned.model), planned.params
     if not picture:
         params, said = characters.resolve(params, known_references(ctx, shot.project_id), can)
@@ -98,6 +106,11 @@ def known_references(ctx: ServiceContext, project_id: int) -> References:
 def refusals(validated: Sequence[ValidatedShot]) -> tuple[ShotRefusal, ...]:
     """The shots that get nothing, each with its reason."""
     return tuple(ShotRefusal(seen.shot, why.code, why.params) for seen in validated if (why := seen.fatal))
+
+
+def warnings(validated: Iterable[ValidatedShot]) -> tuple[tuple[str, Problem], ...]:
+    """What is said of the shots that get something; it stops nothing."""
+    return tuple((seen.shot.number, problem) for seen in validated if not seen.fatal for problem in seen.problems)
 
 
 def new_tasks(

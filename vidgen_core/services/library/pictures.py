@@ -16,7 +16,7 @@ from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, gate
-from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan
+from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, check_options
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import (
     Admit,
@@ -26,6 +26,7 @@ from vidgen_core.services.generation.validation import (
     new_tasks,
     refusals,
     validate,
+    warnings,
 )
 from vidgen_core.services.library.references import (
     Travels,
@@ -145,7 +146,8 @@ class Pictures:
         :param options: ``takes`` are the candidates for each shot, 1–4; the provider is ``local`` or ``images``
         :param release: False keeps them as *pending* until they are started
         :param admit: asked in the transaction that queues what of it is queued
-        :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
+        :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider), and as
+            ``check_options``
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
         validated = self.validated(project_id, shot_ids, options)
@@ -166,7 +168,7 @@ class Pictures:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
         self._ctx.wake()
-        return Generated(tasks=tuple(tasks), refused=refusals(validated))
+        return Generated(tasks=tuple(tasks), refused=refusals(validated), warnings=warnings(validated))
 
     @requires(Role.MAKER)
     def choose(self, shot_id: int, candidate_id: int) -> Shot:
@@ -215,6 +217,7 @@ class Pictures:
     @requires(Role.VIEWER)
     def validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]:
         """What would be drawn, and what stands against it; raises as ``draw``."""
+        check_options(options)
         count, provider = options.takes, options.provider
         if count is not None and not 1 <= count <= MOST:
             raise InputError("pictures_out_of_range", count=count, most=MOST)

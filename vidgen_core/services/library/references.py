@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: The size of storyboard frames; those of the image provider are its own setting.
 _FRAME_SIZE: Final = "720P"
 #: What of a picture's params follows the shot while it waits.
-_DRAWN_FROM: Final = ("prompt", "references", "characters", "aspect_ratio", "seed", "options")
+_DRAWN_FROM: Final = ("prompt", "references", "characters", "aspect_ratio", "chosen", "seed", "options")
 #: Texts of a shot that name characters.
 _NAMING: Final = ("prompt", "picture_prompt", "script")
 #: How the pictures of the style are told from those of characters.
@@ -104,7 +104,8 @@ def plan_picture(
     along = tuple(Travels(one.name, image) for one in sent for image in one.images)
     along = (*along, *(Travels(None, image) for image in style))
     video = plan(shot, GenerateOptions(), settings).params
-    ratio = request.aspect_ratio or shot.params.aspect_ratio or own.aspect_ratio
+    ratio = shot.params.aspect_ratio or own.aspect_ratio
+    asked = {"aspect_ratio": ratio.lower() != "auto", "size": not local}
     options: dict[str, Any] = {name: getattr(own, name) for name in mode.spec.task_options if hasattr(own, name)}
     if local:
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
@@ -113,7 +114,8 @@ def plan_picture(
         references=tuple(ShotReference(image=one.image, role=one.role) for one in along),
         characters=sent,
         aspect_ratio=video.aspect_ratio if ratio.lower() == "auto" else ratio,
-        size=request.size or (_FRAME_SIZE if local else own.size),
+        size=_FRAME_SIZE if local else own.size,
+        chosen=tuple(name for name, wanted in asked.items() if wanted),
         seed=shot.params.seed,
         options=options,
     )

@@ -8,6 +8,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.billing.budget import BudgetView
 from vidgen_core.services.generation.preflight import Estimate, Preflight, PreflightProblem, problem_line
 from vidgen_core.services.schemas.base import Amount, Cost, Day, Moment, ResponseModel
+from vidgen_core.services.schemas.tasks import ProblemResponse
 
 
 class OrderedResponse(ResponseModel):
@@ -71,17 +72,6 @@ class BudgetResponse(ResponseModel):
         )
 
 
-class ProblemResponse(ResponseModel):
-    """Something that stands against a part of a batch."""
-
-    code: str
-    message: str
-    fatal: bool
-    """These shots get no video."""
-    shots: list[str]
-    count: int
-
-
 class BalanceResponse(ResponseModel):
     """What a batch would leave of the balance that was read last."""
 
@@ -122,12 +112,7 @@ class PreflightResponse(ResponseModel):
             },
             balances=[BalanceResponse.model_validate(one) for one in sheet.balances],
             limits=[Limit.model_validate(one) for one in sheet.standings],
-            problems=[
-                ProblemResponse(
-                    code=one.code, message=sentence(t, one), fatal=one.fatal, shots=list(one.shots), count=one.count
-                )
-                for one in sheet.problems
-            ],
+            problems=[ProblemResponse.of(one, sentence(t, one)) for one in sheet.problems],
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.domain.money import ChargeStatus
@@ -11,6 +12,7 @@ from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel, iso
 
 if TYPE_CHECKING:
     from vidgen_core.domain.shots import Shot
+    from vidgen_core.services.generation.preflight import PreflightProblem
     from vidgen_core.services.generation.quotes import Quoted
 
 #: What of a task's params its JSON leaves out.
@@ -117,6 +119,27 @@ class RefusedShot(ResponseModel):
         return cls(shot=shot.number, code=code, message=t.error("parameter", code, params))
 
 
+class ProblemResponse(ResponseModel):
+    """Something that stands against a part of a batch."""
+
+    code: str
+    message: str
+    fatal: bool
+    """These shots get nothing."""
+    shots: list[str]
+    """Numbers, at most 50; empty: the batch as a whole."""
+    count: int
+
+    @classmethod
+    def of(cls, problem: PreflightProblem, message: str) -> ProblemResponse:
+        return cls.filled(problem, message=message, shots=list(problem.shots))
+
+    @classmethod
+    def all(cls, problems: Iterable[PreflightProblem], t: Text) -> list[ProblemResponse]:
+        """Each in one sentence, without the numbers of its shots."""
+        return [cls.of(one, t.error("parameter", one.code, one.params)) for one in problems]
+
+
 class QuoteResponse(ResponseModel):
     """What an order would make and cost, and the token that orders it once."""
 
@@ -129,6 +152,8 @@ class QuoteResponse(ResponseModel):
     worst: Cost | None
     """The same when every automatic retry is needed and paid."""
     refused: list[RefusedShot]
+    warnings: list[ProblemResponse]
+    """What is asked for and would be left out, or may be ignored; it stops nothing."""
     with_takes: int
     """Shots that were left out because they have takes, or some under way."""
 
@@ -142,5 +167,6 @@ class QuoteResponse(ResponseModel):
             cost=Cost.of(quote.price, estimated=True),
             worst=Cost.of(quote.worst, estimated=True),
             refused=[RefusedShot.of(one.shot, one.code, one.params, t) for one in quoted.refused],
+            warnings=ProblemResponse.all(quoted.warnings, t),
             with_takes=quoted.having,
         )

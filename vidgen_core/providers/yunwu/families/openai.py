@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits
+from vidgen_core.providers.capabilities import Capabilities, PromptLimits
 from vidgen_core.providers.yunwu.families.family import (
     FIRST,
     FIRST_LAST,
@@ -82,15 +82,6 @@ class OpenAiVideos(Family):
             unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
             note="note.model_unknown",
         )
-
-    def problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
-        links = {
-            "image": params.image_url and not params.image,
-            "last_frame": params.last_frame_url and not params.last_frame,
-            "references": any(one.image_url and not one.image for one in params.references),
-        }
-        for field in (field for field, alone in links.items() if alone):
-            yield Problem(field=field, code="picture_file_needed", params={"model": model})
 
     def request(
         self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings

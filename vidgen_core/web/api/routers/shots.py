@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Query
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.domain.takes import Verdict
@@ -245,7 +244,7 @@ def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) ->
         verb=FinishVerb(body.verb),
         prompt=body.prompt,
         seconds=body.seconds,
-        provider=ProviderId(body.provider) if body.provider else None,
+        provider=body.provider,
     )
     if body.dry_run:
         return estimate_response(app.finishing.estimate(take_id, asked), t)
@@ -261,7 +260,7 @@ def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSh
         verb=FinishVerb(body.verb),
         prompt=body.prompt,
         seconds=body.seconds,
-        provider=ProviderId(body.provider) if body.provider else None,
+        provider=body.provider,
     )
     ids = _shot_ids(app, where.id, body.shots)
     sheet = app.finishing.sheet(where.id, asked, ids)
@@ -351,8 +350,7 @@ def draw_pictures(app: App, t: Catalogue, body: DrawRequest) -> GenerateResponse
     """Queue pictures for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = app.pictures.missing(where.id) if body.missing else requested_shots(app, where, body)
-    provider = ProviderId(body.provider) if body.provider else None
-    options = GenerateOptions(takes=body.count, provider=provider, model=body.model)
+    options = GenerateOptions(takes=body.count, provider=body.provider, model=body.model)
     if body.dry_run:
         return estimate_response(app.pictures.estimate(where.id, ids, options), t)
     return generated_response(app, t, where, app.pictures.draw(where.id, ids, options))

@@ -20,13 +20,14 @@ from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.media.video import media_type
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.generation.validation import Generated
 from vidgen_core.services.schemas.base import Cost
 from vidgen_core.services.schemas.money import OrderedResponse
-from vidgen_core.services.schemas.tasks import RefusedShot, TaskResponse
+from vidgen_core.services.schemas.tasks import ProblemResponse, RefusedShot, TaskResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     After,
@@ -134,9 +135,11 @@ def again_of(body: GenerateRequest) -> bool:
 def estimate_response(estimate: Estimate, t: Text) -> GenerateResponse:
     """What would be queued."""
     fatal = [one for one in estimate.problems if one.problem.fatal]
+    said = ((shot.number, problem) for shot, problem in estimate.problems if not problem.fatal)
     return GenerateResponse(
         tasks=[],
         refused=[RefusedShot.of(one.shot, one.problem.code, one.problem.params, t) for one in fatal],
+        warnings=ProblemResponse.all(gate.grouped(said), t),
         count=estimate.tasks,
         cost=Cost.of(estimate.money, estimated=True),
         with_takes=estimate.having,
@@ -150,6 +153,7 @@ def generated_response(app: Vidgen, t: Text, where: Project, made: Generated) ->
     return GenerateResponse(
         tasks=answers(made.tasks, t, where),
         refused=[RefusedShot.of(one.shot, one.code, one.params, t) for one in made.refused],
+        warnings=ProblemResponse.all(gate.grouped(made.warnings), t),
         count=ordered.count,
         cost=ordered.cost,
         with_takes=made.having,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.domain.providers import ProviderId, picture_providers, video_providers
 from vidgen_core.domain.setting_values import wrong
 from vidgen_core.services.schemas.base import ResponseModel
 
@@ -36,6 +36,16 @@ def _makes_videos(provider: ProviderId) -> ProviderId:
 
 #: A provider that makes videos.
 ModeName = Annotated[ProviderId, AfterValidator(_makes_videos)]
+
+
+def _draws(provider: ProviderId) -> ProviderId:
+    if not provider.spec.pictures:
+        raise wrong("one_of", allowed=", ".join(picture_providers()))
+    return provider
+
+
+#: A provider that draws pictures.
+DrawerName = Annotated[ProviderId, AfterValidator(_draws)]
 
 
 def number(id_: int | str) -> int:

@@ -18,6 +18,7 @@ from vidgen_core.services.schemas.base import Cost, ResponseModel
 from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
+    DrawerName,
     Duration,
     Id,
     IdNumber,
@@ -138,6 +139,8 @@ class PictureResponse(ResponseModel):
     width: int | None
     height: int | None
     bytes: int | None
+    warnings: list[str]
+    """Codes of what was asked for and is not so: ``ratio_differs``, ``size_differs``."""
     chosen: bool
     rejected: bool
     image: str | None
@@ -385,7 +388,7 @@ class DrawRequest(RequestModel):
     """All shots that have no picture and none under way."""
     count: Annotated[int, Field(ge=1, le=4, strict=True)] | None = None
     """Candidates a shot."""
-    provider: Literal["local", "images"] | None = None
+    provider: DrawerName | None = None
     model: Word | None = None
     dry_run: Yes = False
     """Only say what it would cost."""

@@ -14,7 +14,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel
 from vidgen_core.services.schemas.money import OrderedResponse
-from vidgen_core.services.schemas.tasks import RefusedShot, TaskResponse
+from vidgen_core.services.schemas.tasks import ProblemResponse, RefusedShot, TaskResponse
 from vidgen_core.web.api.schemas.base import Duration, Id, Ids, ModeName, Name, RequestModel, Takes, Word, Yes
 
 
@@ -81,6 +81,8 @@ class GenerateResponse(ResponseModel):
 
     tasks: list[TaskResponse]
     refused: list[RefusedShot]
+    warnings: list[ProblemResponse]
+    """What is asked for and is left out, or may be ignored; it stops nothing."""
     count: int
     cost: Cost | None
     """None: unknown."""

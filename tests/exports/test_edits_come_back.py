@@ -285,9 +285,42 @@ def test_shots_that_are_shown_by_their_picture_keep_their_place(
 
     plan = app.edits.plan(project.id, "cut", cut.read_bytes())
 
-    assert plan.changes == ()
-    # An EDL knows files alone, and both shots have one picture.
-    assert [note.code for note in plan.notes] == (["foreign"] * 2 if kind is Format.EDL else [])
+    assert (plan.changes, plan.notes) == ((), ())
+
+
+SAME = "file:///x/same.mp4"
+
+
+@pytest.mark.parametrize(
+    ("uses", "order", "twice"),
+    [
+        ([("1.0-v1", 0, 5), ("2.0-v1", 0, 5)], [1, 2], 0),
+        ([("2.0-v1", 1, 2), ("1.0-v1", 0, 5)], [2, 1], 0),
+        ([("same.mp4", 0, 2), ("same.mp4", 3, 2)], [1, 2], 0),
+        ([("same.mp4", 3, 2), ("same.mp4", 0, 2)], [2, 1], 0),
+        ([("same.mp4", 0, 2), ("1.0-v1", 3, 2)], [2, 1], 0),
+        ([("same.mp4", 3, 1.5), ("same.mp4", 0, 1), ("same.mp4", 1, 1)], [2, 1], 1),
+    ],
+)
+def test_shots_that_share_a_file_are_told_apart_by_name_and_points(
+    uses: list[tuple[str, float, float]], order: list[int], twice: int
+) -> None:
+    shots = [shot(number, chosen_take_id=100 + number) for number in (1, 2)]
+    takes = {
+        number: [made_take(number).model_copy(update={"file": "same.mp4", "seconds": 5.0, "trim_in": begin, "trim_out": begin + 2})]
+        for number, begin in ((1, 0.0), (2, 3.0))
+    }  # fmt: skip
+    clips = [
+        Use(name=name, file=SAME, at=at, begin=begin, length=length) for at, (name, begin, length) in enumerate(uses)
+    ]
+
+    plan = make_plan(1, "cut", shots, takes, clips)
+
+    assert list(plan.order) == order
+    assert [note.code for note in plan.notes] == ["twice"] * twice
+    assert [each.trim for each in plan.shots] == [
+        None if length == 5 else (begin, begin + length) for _, begin, length in uses[:2]
+    ]
 
 
 @given(st.permutations(range(1, 7)), st.integers(0, 6), st.data())

@@ -1,6 +1,7 @@
 """Texts that people have instead of a sheet: prompts one a line, Markdown, nested JSON, JSON lines; and paths as they paste them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,69 @@ def test_whichever_letter_of_a_storyboard_is_missing_two_of_three_shots_arrive_a
         missing = [one["prompt"] for one in SHOTS if one["prompt"] not in whole]
         assert len(missing) < 2, (place, whole)
         assert len(whole) + len(plan.rejected) + len(plan.notes) >= len(SHOTS), (place, whole)
+
+
+LINES = [{"shot": n, "dialogue": [{"who": "ada", "text": f"line {n}"}], "prompt": f"prompt {n}"} for n in (1, 2, 3)]
+PEOPLE = {
+    "characters": [{"name": "ada", "description": "red"}],
+    "shots": [{"shot": n, "prompt": f"prompt {n}"} for n in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("board", [LINES, PEOPLE])
+def test_whichever_mark_of_a_storyboard_is_missing_no_part_of_it_becomes_a_shot(folder: Path, board: Any) -> None:
+    text = json.dumps(board)
+    path = folder / "p.json"
+    for place in (found.start() for found in re.finditer(r"[^\w\s]", text)):
+        path.write_text(text[:place] + text[place + 1 :])
+        plan = read_sources([path])
+        whole = {shot.prompt for shot in plan.ok}
+        assert whole <= {"prompt 1", "prompt 2", "prompt 3"}, (place, whole)
+        assert len(whole) > 1, (place, whole)
+        assert len(whole) + len(plan.rejected) + len(plan.notes) > 2, (place, whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shots", "script"),
+    [
+        ("p.json", '{"shots":[{"shot":1,"prompt":"a","dialogue":[{"who":"x","line":"hi"},{"shot":2,"prompt":"b"},{"shot":3,"prompt":"c"}]}', ["a", "b", "c"], "x: hi"),
+        ("p.json", '[{"prompt":"a","refs":["a.png",{"prompt":"b","refs":[]}]},{"prompt":"c"}]', ["a", "b", "c"], ""),
+        ("p.json", '[{"shot":1,"prompt":"a","sub_shots":[{"shot":"1a","prompt":"b"}]}]', ["a", "b"], ""),
+        ("p.yaml", "- shot: 1\n  prompt: a\n  dialogue:\n  - who: x\n    line: hi\n  - shot: 2\n    prompt: b\n- shot: 3\n  prompt: c\n", ["a", "b", "c"], "x: hi"),
+        ("p.json", '[{"id":1,"name":"S","description":"a","characters":[{"id":1,"name":"Ada","description":"red"}]}]', ["a"], ""),
+    ],
+)  # fmt: skip
+def test_shots_that_stand_within_another_one_are_shots(
+    folder: Path, name: str, text: str, shots: list[str], script: str
+) -> None:
+    path = folder / name
+    path.write_text(text)
+
+    plan = read_sources([path])
+
+    assert [shot.prompt for shot in plan.ok] == shots
+    assert (plan.shots[0].script, plan.rejected) == (script, ())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Scene,Shot,Description",
+        "SCENE #,Shot #,Action",
+        "场号,镜号,画面",
+        "Scene No.,Shot No.,Prompt",
+        "集,场,镜号,画面",
+    ],
+)
+def test_numbers_that_begin_anew_are_told_apart_by_their_scene_however_it_is_called(folder: Path, header: str) -> None:
+    first = "1," if header.count(",") == 3 else ""
+    rows = [f"{first}1,1,a", f"{first}1,2,b", f"{first}2,1,c", *(["2,1,1,d"] if first else [])]
+    path = folder / "p.csv"
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+
+    numbers = [shot.number for shot in read_sources([path]).shots]
+
+    assert numbers == (["1-1-1", "1-1-2", "1-2-1", "2-1-1"] if first else ["1-1", "1-2", "2-1"])
 
 
 @pytest.mark.parametrize("scenes", ["json", "yaml"])

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -224,7 +225,7 @@ def _is_refused(events: Iterable[yaml.Event]) -> bool:
             case yaml.CollectionEndEvent():
                 in_braces.pop()
             case yaml.ScalarEvent(value=value, style=style) if not style and (
-                _GLUED.search(value) or (not value and in_braces and in_braces[-1])
+                _GLUED.search(value) or (in_braces and in_braces[-1] and (not value or value[-1] in '"”'))
             ):
                 return True
     return False
@@ -270,8 +271,10 @@ class _ObjectsInBrokenJson:
         #: Where entries go: the list of the scene that has begun.
         self._into = self._parts
         self._scenes: list[tuple[dict[str, Any], list[Any]]] = []
-        #: What makes a shot of the damaged entry in which the text stands; None outside of one.
-        self._inside: set[str] | None = None
+        #: Keys of the damaged entry in which the text stands; None outside of one.
+        self._inside: dict[str, None] | None = None
+        #: Of each entry that was taken, by its identity: where it begins.
+        self._taken: dict[int, int] = {}
         #: Key before the next object.
         self._key = ""
         #: A place of the text, and its line.
@@ -292,8 +295,9 @@ class _ObjectsInBrokenJson:
                 self._begun(start, following)
                 place = following
             else:
-                self._take(one)
+                self._take(one, start)
         self._between(place, len(self._text))
+        self._without_parts()
         empty = [scene for scene, entries in self._scenes if not entries]
         parts = [one for one in self._parts if not any(one is scene for scene in empty)]
         project = next((scene["project"] for scene in empty if "project" in scene), None)
@@ -317,17 +321,37 @@ class _ObjectsInBrokenJson:
         one = None if depth else _as_meant(self._text[start:end])
         return (one, end) if isinstance(one, dict) else (None, start)
 
-    def _take(self, one: dict[str, Any]) -> None:
-        if self._is_part(_fields(one)):
+    def _take(self, one: dict[str, Any], start: int) -> None:
+        if self._is_part(one):
             return
         self._inside = None
         known = match_columns(list(one)).fields
-        self._into.append({"shot": self._key, **one} if self._key and known and "shot" not in known else one)
+        one = {"shot": self._key, **one} if self._key and known and "shot" not in known else one
+        self._into.append(one)
+        self._taken[id(one)] = start
         self._key = ""
 
-    def _is_part(self, fields: set[str]) -> bool:
+    def _is_part(self, keys: dict[str, Any]) -> bool:
         """Whether an object belongs to the damaged entry around it."""
-        return self._inside is not None and not (fields and (not self._inside or fields & self._inside))
+        if self._inside is None:
+            return False
+        fields, known = _fields(keys), _fields(self._inside)
+        return not (fields & known if known else fields and self._inside.keys() <= keys.keys())
+
+    def _without_parts(self) -> None:
+        """Leave out objects that are no shots: they are left of a damaged one, or describe something else."""
+        lists = (self._parts, *(entries for _, entries in self._scenes))
+        parts = keys_of_parts([one for entries in lists for one in entries if id(one) in self._taken])
+        for entries in lists if parts else ():
+            kept: list[Any] = []
+            for one in entries:
+                if id(one) not in self._taken or frozenset(one) not in parts:
+                    kept.append(one)
+                elif not kept or not isinstance(kept[-1], Damaged):
+                    start = self._taken[id(one)]
+                    text = self._text[start : start + 60].partition("\n")[0]
+                    kept.append(Damaged(1 + self._text.count("\n", 0, start), text))
+            entries[:] = kept
 
     def _between(self, place: int, start: int) -> None:
         """What stands behind an object, before the next one."""
@@ -356,10 +380,10 @@ class _ObjectsInBrokenJson:
             self._parts.append(scene)
             self._into = entries
             self._inside = None
-        elif not self._is_part(_fields(keys)):
+        elif not self._is_part(keys):
             end = piece.rfind("}") + 1
             self._refuse(start, piece[:end] or piece)
-            self._inside = _fields(keys) if opened and not end else None
+            self._inside = keys if opened and not end and match_columns(list(keys)).fields else None
             self._between(start + end if end else following, following)
         elif piece.count("}") > 1:
             self._inside = None
@@ -383,6 +407,25 @@ class _ObjectsInBrokenJson:
         except (ValueError, RecursionError):
             pass
         self._into.append(Damaged(line, " ".join(said[:200].split())[:60]))
+
+
+def keys_of_parts(objects: Iterable[dict[str, Any]]) -> set[frozenset[str]]:
+    """The keys of those among the objects of a damaged storyboard that are no shots: of what stands within shots, or has another text than most."""
+    shots = [(one, frozenset(_fields(one))) for one in objects]
+    shots = [(one, fields) for one, fields in shots if fields]
+    parts = {frozenset(part) for one, fields in shots for part in _within(one) if not _fields(part) & fields}
+    counts = Counter(fields for one, fields in shots if frozenset(one) not in parts)
+    for usual, most in counts.most_common(1):
+        parts |= {frozenset(one) for one, fields in shots if not fields & usual and counts[fields] < most}
+    return parts
+
+
+def _within(held: Any) -> Iterator[dict[str, Any]]:
+    for one in held.values() if isinstance(held, dict) else held:
+        if isinstance(one, dict):
+            yield one
+        if isinstance(one, dict | list):
+            yield from _within(one)
 
 
 def _keys(text: str) -> dict[str, None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams
-from vidgen_core.services.imports.columns import Columns
+from vidgen_core.services.imports.columns import Columns, plain_header
 from vidgen_core.services.imports.material import MOST, OtherPicture, chains_of, mode_of, others_of, sound_of
 from vidgen_core.services.imports.numbers import NUMERALS, mend, number_of, numeral, plain_digits
 from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
@@ -142,28 +142,28 @@ def _with_others(shot: PlannedShot, others: list[tuple[OtherPicture, ListedPictu
     return shot.model_copy(update={"pictures": pictures, "verdict": verdict, "reasons": reasons})
 
 
-#: Columns that say which scene a row belongs to.
-_SCENES: Final = ("场次", "场", "scene", "scene_number", "scene_no", "場次", "場")
+#: Columns that say which scene a row belongs to, and which episode that.
+_SCENES: Final = tuple(
+    map(plain_header, "场次 场 场号 场景号 scene scene_number scene_no scene_id sc 場次 場 集 集数 episode ep".split())
+)
 
 
 def _by_scene(shots: list[PlannedShot]) -> list[PlannedShot]:
-    """Numbers that begin anew with each scene, with the number of the scene before them."""
+    """Numbers that begin anew with each scene, with the number of the scene before them, and that of its episode where it is needed."""
     numbers = [shot.number for shot in shots if shot.number]
-    if len(set(numbers)) == len(numbers):
-        return shots
-    joined = [_joined(shot) for shot in shots]
-    wanted = [number for number in joined if number]
-    return (
-        [shot.model_copy(update={"number": number}) for shot, number in zip(shots, joined, strict=True)]
-        if len(wanted) == len(set(wanted)) == len(numbers)
-        else shots
-    )
+    for parts in (1, 2) if len(set(numbers)) < len(numbers) else ():
+        joined = [_joined(shot, parts) for shot in shots]
+        wanted = [number for number in joined if number]
+        if len(wanted) == len(set(wanted)) == len(numbers):
+            return [shot.model_copy(update={"number": number}) for shot, number in zip(shots, joined, strict=True)]
+    return shots
 
 
-def _joined(shot: PlannedShot) -> str | None:
-    scene = next((shot.extra[name] for name in _SCENES if shot.extra.get(name)), None)
-    scene = scene and (number_of(scene) or _first_number(scene))
-    return f"{scene}-{shot.number}" if scene and shot.number and len(scene) < LONGEST_NUMBER // 2 else None
+def _joined(shot: PlannedShot, parts: int) -> str | None:
+    said = {plain_header(name): text for name, text in shot.extra.items() if text}
+    scenes = [number_of(said[name]) or _first_number(said[name]) for name in _SCENES if name in said][:parts]
+    number = "-".join([*reversed(scenes), shot.number or ""])
+    return number if scenes and shot.number and len(number) <= LONGEST_NUMBER else None
 
 
 def _first_number(scene: str) -> str:

@@ -112,27 +112,36 @@ class _Index:
                 for name in {PurePosixPath(take.file).stem, named, safe_name(named)}:
                     self._names[_folded(name)].append(take)
 
-    def find(self, use: Use) -> list[Take]:
-        """The takes that it may be, the surest sign first; several only where a name fits several."""
+    def find(self, use: Use) -> tuple[list[Shot], list[Take]]:
+        """The shots that it may be, with their takes; several only where they share a file, or a name fits several."""
+        takes = self._find_takes(use)
+        if takes:
+            return list({take.shot_id: self.shots[take.shot_id] for take in takes}.values()), takes
+        return self._find_stills(use), []
+
+    def is_one_file(self, takes: Sequence[Take]) -> bool:
+        return len({self.takes[take.id].place for take in takes}) < 2
+
+    def _find_takes(self, use: Use) -> list[Take]:
+        """The surest sign first."""
         path = path_of(use.file)
         if use.take_id in self.takes and self._is_like(self.takes[use.take_id], use):
             return [self.takes[use.take_id]]
         if found := self._paths.get(_folded(path)):
-            return found
+            called = self._names.get(_folded(_stem(use.name)), ())
+            return [take for take in found if take in called] or found
         stems = [_stem(text) for text in (path, use.name) if text]
         names = [*stems, *(_PLACE.sub("", stem) for stem in stems)]
         names += [_COPY.sub("", name) for name in names]
         return next((found for name in names if (found := self._names.get(_folded(name)))), [])
 
-    def find_still(self, use: Use) -> Shot | None:
-        """The shot whose picture stands in the film: by its id, or by its picture and, where several have it, its number."""
+    def _find_stills(self, use: Use) -> list[Shot]:
+        """The shots whose picture stands in the film: by their id, or by their picture and, where several have it, their number."""
         if use.take_id is None and use.shot_id in self.shots:
-            return self.shots[use.shot_id]
+            return [self.shots[use.shot_id]]
         name = PurePosixPath(path_of(use.file)).name
         pictured = [shot for shot in self.shots.values() if name and shot.image == name]
-        return next((shot for shot in pictured if _folded(shot.number) == _folded(use.name)), None) or (
-            pictured[0] if len(pictured) == 1 else None
-        )
+        return [shot for shot in pictured if _folded(shot.number) == _folded(use.name)] or pictured
 
     def _is_like(self, take: Take, use: Use) -> bool:
         """Whether an id that a timeline kept is still of this project's take, and not of another data home's."""
@@ -157,23 +166,24 @@ def make_plan(
 ) -> EditPlan:
     index, notes = _Index(shots, takes), []
     first: dict[int, tuple[Use, Take | None]] = {}
-    for use in uses:
+    candidates = [index.find(use) for use in uses]
+    shared = _shared(uses, candidates, index)
+    for place, (use, (may_be, found)) in enumerate(zip(uses, candidates, strict=True)):
         if use.disabled:
             notes.append(_note("disabled", use))
             continue
-        found = index.find(use)
-        of_shots = {take.shot_id for take in found}
-        shot = index.shots[found[0].shot_id] if found else index.find_still(use)
-        if shot is None:
+        if not may_be:
             notes.append(_note("foreign", use, file=PurePosixPath(path_of(use.file)).name or use.name))
             continue
-        if len(of_shots) > 1:
-            notes.append(_note("ambiguous", use, shots=", ".join(sorted(index.shots[id_].number for id_ in of_shots))))
+        if len(may_be) > 1 and not index.is_one_file(found):
+            notes.append(_note("ambiguous", use, shots=", ".join(sorted(shot.number for shot in may_be))))
             continue
+        shot = shared.get(place, may_be[0])
         if shot.id in first:
             notes.append(_note("twice", use, shot=shot.number))
             continue
-        one = next((each for each in found if each.id == shot.chosen_take_id), found[0]) if found else None
+        of_shot = [take for take in found if take.shot_id == shot.id]
+        one = next((each for each in of_shot if each.id == shot.chosen_take_id), of_shot[0]) if of_shot else None
         take = index.takes[one.id] if one else None
         first[shot.id] = (use, take)
         notes += _doubts(use, take, shot)
@@ -198,6 +208,26 @@ def make_plan(
         notes=tuple(notes),
         before=tuple(shot.id for shot in shots),
     )
+
+
+def _shared(uses: Sequence[Use], candidates: Sequence[tuple[list[Shot], list[Take]]], index: _Index) -> dict[int, Shot]:
+    """Place of a clip whose file several shots have → that of them whose points are nearest to its own, each of them once."""
+    sure = {
+        shots[0].id for use, (shots, _) in zip(uses, candidates, strict=True) if len(shots) == 1 and not use.disabled
+    }
+    pairs = []
+    for place, (use, (shots, takes)) in enumerate(zip(uses, candidates, strict=True)):
+        points = {take.shot_id: _points(take) or (0.0, take.seconds) for take in takes}
+        for shot in shots if len(shots) > 1 and not use.disabled and index.is_one_file(takes) else ():
+            begin, end = points.get(shot.id, (use.begin, use.begin + use.length))
+            apart = round(abs(begin - use.begin) + abs(end - use.begin - use.length), 1)
+            pairs.append((apart, place, shot))
+    given: dict[int, Shot] = {}
+    for _, place, shot in sorted(pairs, key=lambda pair: pair[:2]):
+        if place not in given and shot.id not in sure:
+            given[place] = shot
+            sure.add(shot.id)
+    return given
 
 
 def _note(code: str, use: Use, **params: Any) -> EditNote:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.decoding import decodings
-from vidgen_core.services.imports.loose_json import Damaged, read_json, read_loosely, read_whole
+from vidgen_core.services.imports.loose_json import Damaged, keys_of_parts, read_json, read_loosely, read_whole
 from vidgen_core.services.imports.numbers import number_of
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
@@ -57,6 +57,8 @@ class _Entry(NamedTuple):
     key: str = ""
 
 
+#: Keys of shots within a shot.
+_SUB_SHOTS: Final = re.compile(r"(?:shots|clips|镜头|分镜)\Z")
 #: JSON or YAML in a Markdown fence.
 _FENCED: Final = re.compile(
     r"```(?:(?:json[cl5]?)?[ \t]*+\r?\n\s*+(?=[\[{])|ya?ml[ \t]*+\r?\n)(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
@@ -170,8 +172,34 @@ def _inside(one: Any, scene: str, depth: int) -> Iterator[_Entry]:
         # A record of a database is no scene.
         number = _number(one) if plain_header(key) in _HOLDERS else ""
         yield from _shots(one[key], number or scene, depth + 1)
+    elif isinstance(one, dict) and _is_usable(one):
+        lists = {key: [_swallowed(one, key), held] for key, held in one.items() if isinstance(held, list)}
+        rest = {
+            key: [each for each in held if each not in inner] or None for key, (inner, held) in lists.items() if inner
+        }
+        yield _Entry(one | rest if rest else one, scene)
+        for inner, _ in lists.values():
+            for each in inner:
+                yield from _inside(each, scene, depth + 1)
     else:
         yield _Entry(one, scene)
+
+
+def _swallowed(one: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The shots that stand in a list of another one: called its parts, or because a bracket is missing."""
+    columns = match_columns(list(one)).fields
+    names = list(one)
+    needed = {names[columns[field]] for field in ("shot", "prompt") if field in columns}
+    number, found = number_of(_text(one.get(names[columns["shot"]]))) if "shot" in columns else None, []
+    for inner in one[key]:
+        if not isinstance(inner, dict) or not needed <= inner.keys() or "prompt" not in columns:
+            continue
+        own = number_of(_text(inner[names[columns["shot"]]])) if number else None
+        goes_on = (number or "").isdecimal() and own == str(int(number or 0) + 1)
+        if key in inner or goes_on or _SUB_SHOTS.search(plain_header(key)):
+            number = own
+            found.append(inner)
+    return found
 
 
 def _is_shot_beside(one: dict[str, Any], key: str) -> bool:
@@ -349,7 +377,11 @@ def _broken_off(text: str) -> Any:
         held = board
         parts = [held] + [held := (list(held.values()) if isinstance(held, dict) else held)[-1] for _ in range(depth)]
         board = _arranged(board)
-        if not any(entry.held is part for entry in _shots(board) for part in parts):
+        shots = [entry.held for entry in _shots(board) if isinstance(entry.held, dict)]
+        others = keys_of_parts(shots)
+        if not any(shot is part for shot in shots for part in parts) and not any(
+            frozenset(one) in others for one in shots
+        ):
             return board
     return None
 

@@ -144,7 +144,26 @@ def _with_others(shot: PlannedShot, others: list[tuple[OtherPicture, ListedPictu
 
 #: Columns that say which scene a row belongs to, and which episode that.
 _SCENES: Final = tuple(
-    map(plain_header, "场次 场 场号 场景号 scene scene_number scene_no scene_id sc 場次 場 集 集数 episode ep".split())
+    map(
+        plain_header,
+        [
+            "场次",
+            "场",
+            "场号",
+            "场景号",
+            "scene",
+            "scene_number",
+            "scene_no",
+            "scene_id",
+            "sc",
+            "場次",
+            "場",
+            "集",
+            "集数",
+            "episode",
+            "ep",
+        ],
+    )
 )
 
 

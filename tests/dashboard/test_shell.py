@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from screens import Screen, open_screen
 
-from vidgen_core.dashboard.shell import shell
+from vidgen_core.dashboard.shell import project_menu, shell
 from vidgen_core.domain.errors import ErrorKind, FileError
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.money import Money
@@ -82,6 +82,18 @@ def test_another_project_than_the_first_one_stays_open_when_the_header_leads_to_
     screen.head(do="tasks", count="queued")
     screen.run()
     assert "2 tasks" in screen.words()
+    assert screen.at.selectbox(key="project").value == "ep01"
+
+
+def test_a_project_that_was_opened_stays_open_until_its_browser_has_heard_of_it(screen: Screen) -> None:
+    screen.run()
+    screen.at.text_input(key="new_project").set_value("雨夜").run()
+    for _ in range(2):
+        # What was sent before still names the project before.
+        screen.at.selectbox(key="project").set_value("ep01").run()
+        assert screen.at.selectbox(key="project").value == "雨夜"
+    screen.act(project_menu.browser_heard)
+    screen.at.selectbox(key="project").set_value("ep01").run()
     assert screen.at.selectbox(key="project").value == "ep01"
 
 

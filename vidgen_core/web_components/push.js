@@ -95,6 +95,8 @@ class Listener {
     this.address = data.address
     this.pending = this.pending.filter((signal) => signal.number > data.seen)
     if (this.project !== data.project) {
+      // The server waits to hear that the browser knows of the other project.
+      if (this.project) this.gather({})
       this.project = data.project
       this.rev = data.since
       this.connect()

@@ -18,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from vidgen_core.dashboard.components import component
 from vidgen_core.dashboard.components.media import outside
 from vidgen_core.dashboard.session import current_visit
+from vidgen_core.dashboard.shell import project_menu
 from vidgen_core.services.facade import Vidgen
 
 _WATCHED: Final = "_watched"
@@ -121,6 +122,7 @@ def rerun_fragments(names: Iterable[str]) -> None:
 def _changed() -> None:
     signal: Mapping[str, Any] = st.session_state[_KEY].get("changed") or {}
     st.session_state[_SEEN] = signal.get("number", 0)
+    project_menu.browser_heard()
     rerun_fragments([_LISTEN, *due(None if signal.get("all") else signal.get("shots", []))])
 
 

@@ -22,6 +22,8 @@ from vidgen_core.services.facade import Vidgen
 PROJECT: Final = "project"
 #: The project that is open where the address names none: one for the whole session, until another is made or opened by a button.
 FIRST: Final = "_project_first"
+#: The project before, and the one that a button has opened, until the browser has heard of that: until then it asks for the one before.
+_OPENED: Final = "_project_opened"
 _NEW: Final = "new_project"
 _NAME: Final = "project_name"
 _FILES: Final = "project_delete_files"
@@ -56,7 +58,21 @@ def _choice(t: Text, name: str, sign: str, act: Callable[..., None], *args: obje
 
 def open_project(name: str) -> None:
     """Go on in another project; to be called in a widget callback."""
+    st.session_state[_OPENED] = (st.session_state.get(PROJECT), name)
     st.session_state[PROJECT] = st.session_state[FIRST] = name
+
+
+def keep_open() -> None:
+    """Keep the project open that a button has opened, whatever leaves a browser that has not heard of it."""
+    asked, (before, opened) = st.session_state.get(PROJECT), st.session_state.get(_OPENED, (None, None))
+    if asked == before != opened:
+        st.session_state[PROJECT] = opened
+
+
+def browser_heard() -> None:
+    """Take the next choice of a project for one; to be called when a browser has sent something after it was told of another."""
+    if st.session_state.get(PROJECT) != st.session_state.get(_OPENED, (None, None))[0]:
+        st.session_state.pop(_OPENED, None)
 
 
 def _leave(project: Project) -> None:

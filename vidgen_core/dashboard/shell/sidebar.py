@@ -107,6 +107,7 @@ def choose_project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
     elif FIRST not in st.session_state and PROJECT not in st.query_params:
         projects = app.projects.all() if app.projects.welcome(t.lang) else projects
     projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
+    project_menu.keep_open()
     open_now = st.session_state.get(PROJECT)
     offered = [one for one in projects if not one.archived or one.name == open_now] or projects[:1]
     names = [one.name for one in offered]

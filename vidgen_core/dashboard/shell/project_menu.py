@@ -70,7 +70,7 @@ def keep_open() -> None:
 
 
 def browser_heard() -> None:
-    """Take the next choice of a project for one; to be called when a browser has sent something after it was told of another."""
+    """Let the next choice of the project before count; to be called when a browser has sent something."""
     if st.session_state.get(PROJECT) != st.session_state.get(_OPENED, (None, None))[0]:
         st.session_state.pop(_OPENED, None)
 
@@ -91,23 +91,24 @@ def _add(app: Vidgen) -> None:
 
 
 def _ask_name(verb: str, project: Project) -> None:
-    t = current_visit().t
-    st.session_state[_NAME] = project.name if verb == "rename" else t("project.copy_of", name=project.name)
-    dialogs.ask(t(f"project.{verb}"), _name_form, verb, project)
+    dialogs.ask(current_visit().t(f"project.{verb}"), _name_form, verb, project)
 
 
 def _name_form(verb: str, project: Project) -> None:
     t = current_visit().t
-    st.text_input(t("project.name"), key=_NAME, live=True)
+    begun = project.name if verb == "rename" else t("project.copy_of", name=project.name)
+    # A field of its own that comes with its words: into one that is there they would be written after what was typed last.
+    field = f"{_NAME}_{verb}_{begun}"
+    st.text_input(t("project.name"), begun, key=field, live=True)
     if verb == "copy":
         st.caption(t("project.copy_help"))
     if wrong := st.session_state.pop("_project_wrong", None):
         st.error(wrong, icon=":material/error:")
-    dialogs.buttons("project", t(f"project.{verb}"), _named, verb, project.id)
+    dialogs.buttons("project", t(f"project.{verb}"), _named, verb, project.id, field)
 
 
-def _named(verb: str, project_id: int) -> None:
-    projects, name = current_visit().app.projects, st.session_state[_NAME]
+def _named(verb: str, project_id: int, field: str) -> None:
+    projects, name = current_visit().app.projects, st.session_state[field]
     try:
         changed = projects.rename(project_id, name) if verb == "rename" else projects.copy(project_id, name)
     except VidgenError as error:

@@ -141,3 +141,22 @@ def test_many_write_at_once(journal: Journal) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: (journal, other)[n % 2].note("accepted", remote_id=f"{n}"), range(60)))
     assert {one["remote_id"] for one in journal.read().notes} == {f"{n}" for n in range(60)}
+
+
+def test_a_record_goes_behind_whatever_was_written_since_the_last_one(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, other = [journal.note("accepted")], Journal(journal.path)
+    names += [other.note("accepted", remote_id="of another process"), journal.note("accepted")]
+    with journal.path.open("r+b") as file:
+        file.seek(len(file.read().rstrip(b"\n")) + 1)
+        file.write(b"00000000 cut short, and longer than what comes next" + b"!" * 500)
+    names.append(journal.note("accepted"))
+    monkeypatch.setattr(module, "MOST", 0)
+    names.append(other.note("accepted", remote_id="written anew"))
+    monkeypatch.undo()
+    names.append(journal.note("accepted"))
+
+    found = journal.read()
+    assert not found.damaged
+    assert [one["id"] for one in found.notes] == names

@@ -74,6 +74,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        #: Where the last record of ours begins, and its line.
+        self._last = 0, b""
 
     @functools.cached_property
     def _file_lock(self) -> FileLock:
@@ -155,19 +157,31 @@ class Journal:
     def _append(self, record: Record, *, leave: int = 0, wait: bool = True) -> None:
         line = _line(record)
         with self._locked(), self.path.open("r+b", buffering=0) as file:
-            content = file.read()
-            end = _end_of(content)
+            end, size, torn = self._find_end(file)
             if end > MOST:
                 found = self._read()
                 if not found.damaged:
                     self._compact(found.generation, (*_kept(found, found.ledger), record))
                     return
-            _make_room(file, len(content), len(content) - end - len(line), leave)
+            _make_room(file, size, size - end - len(line), leave)
             file.seek(end)
             # Overwrites the rest of a line that was cut short.
-            _write(file, line + _FREE * (len(content.rstrip(_FREE)) - end - len(line)))
+            _write(file, line + _FREE * (torn - len(line)))
+            self._last = end, line
             if wait:
                 os.fsync(file.fileno())
+
+    def _find_end(self, file: FileIO) -> tuple[int, int, int]:
+        """Where the next record goes, the size of the file, and the bytes of a line that was cut short there."""
+        size, (begin, line) = os.fstat(file.fileno()).st_size, self._last
+        file.seek(begin)
+        if line and file.read(len(line) + 1) == line + _FREE:
+            # Nobody has written since: what is before need not be read again.
+            return begin + len(line), size, 0
+        file.seek(0)
+        content = file.read()
+        end = _end_of(content)
+        return end, size, len(content.rstrip(_FREE)) - end
 
     def _read(self) -> JournalState:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +35,23 @@ def test_poll_errors_never_fail_a_task(bench: Bench) -> None:
     bench.start()
 
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_the_next_order_is_taken_up_while_the_end_of_a_job_is_written(bench: Bench) -> None:
+    bench.settings_file.change({"runner.max_concurrent": 1})
+    bench.provider.polls = [RUNNING]
+    tasks = bench.queue(2)
+    runner = bench.start()
+    wait_until(lambda: len(bench.provider.poll_keys) > 1, 30)
+    with closing(sqlite3.connect(bench.store.place, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        bench.provider.polls = [done()]
+        wait_until(lambda: runner._scheduler is not None and len(runner._scheduler._steps) == 2, 30)
+        assert len(bench.provider.sent) == 1
+        other.execute("COMMIT")
+
+    assert [bench.wait(task, COMPLETED, FAILED).status for task in tasks] == [COMPLETED, COMPLETED]
+    assert (len(bench.provider.sent), bench.provider.peak) == (2, 1)
 
 
 def test_an_unknown_word_means_still_running(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
@@ -50,6 +51,36 @@ async def test_many_changes_share_a_commit(store: Store, writer: GroupCommit) ->
 
     # The revision rises once a transaction.
     assert store.revision() - before < 50
+
+
+async def test_what_arrives_while_a_transaction_begins_is_in_it(
+    store: Store, writer: GroupCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, begun, go_on, begin = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), store.begin
+
+    def wait_and_begin() -> Tx:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(30)
+        return begin()
+
+    def fail(tx: Tx) -> None:
+        raise ZeroDivisionError
+
+    for late, revisions in ((put("b"), 1), (fail, 1)):
+        before = store.revision()
+        begun.clear()
+        go_on.clear()
+        monkeypatch.setattr(store, "begin", wait_and_begin)
+        first = asyncio.ensure_future(writer.do(put("a")))
+        await begun.wait()
+        second = asyncio.ensure_future(writer.do(late))
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        go_on.set()
+        results = await asyncio.gather(first, second, return_exceptions=True)
+
+        assert store.revision() - before == revisions
+        assert isinstance(results[1], ZeroDivisionError) is (late is fail)
 
 
 async def test_a_change_that_fails_leaves_its_neighbours_alone(store: Store, writer: GroupCommit) -> None:

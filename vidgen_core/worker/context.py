@@ -153,6 +153,8 @@ class Context:
     newest: int = 0
     #: Whether it has seen an older one since the age of the database was checked last.
     behind: bool = False
+    #: Told when a provider says that a job has succeeded, before that is written.
+    job_over: Callable[[ActiveTask], None] = lambda _: None
     #: Nothing paid leaves any more: the worker ends, or a person has paused it.
     stopping: bool = False
     paused: bool = False

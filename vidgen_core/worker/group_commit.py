@@ -22,6 +22,8 @@ T = TypeVar("T")
 REST = 0.2
 #: Changes after which others have a turn in the loop.
 TURN = 8
+#: Changes in a transaction that others no longer join.
+MOST = 64
 
 
 @dataclass
@@ -99,24 +101,31 @@ class GroupCommit:
             batch, self._changes = self._changes, []
             if batch:
                 async with self._free:
-                    await self._commit(batch)
+                    await self._commit(batch, joined=True)
             if self._ended:
                 self._any.set()
                 self._urgent.set()
 
-    async def _commit(self, batch: list[_Change]) -> None:
-        """Write changes in one transaction. Where one of them fails it is undone, and the others are written without that one."""
+    async def _commit(self, batch: list[_Change], *, joined: bool = False) -> None:
+        """Write changes in one transaction. Where one of them fails it is undone, and the others are written without that one.
+
+        :param joined: with what arrives until all of them are made
+        """
         results: list[Any] = []
         try:
             tx = await self._loop.run_in_executor(self._disk, self._store.begin)
             try:
                 with self._store.translated():
-                    if about := {change.task_id for change in batch if change.task_id is not None}:
-                        tx.tasks.look_at(about)
-                    for change in batch:
-                        results.append(change.operation(tx))
-                        if len(results) % TURN == 0:
-                            await asyncio.sleep(0)
+                    while len(results) < len(batch) or (joined and self._changes and len(batch) < MOST):
+                        if joined:
+                            batch, self._changes = [*batch, *self._changes], []
+                        new = batch[len(results) :]
+                        if about := {change.task_id for change in new if change.task_id is not None}:
+                            tx.tasks.look_at(about)
+                        for change in new:
+                            results.append(change.operation(tx))
+                            if len(results) % TURN == 0:
+                                await asyncio.sleep(0)
             except BaseException:
                 self._store.roll_back(tx)
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import logging
@@ -53,6 +52,7 @@ class Scheduler:
 
     def __init__(self, ctx: Context, started_at: datetime) -> None:
         self._ctx = ctx
+        ctx.job_over = self._job_over
         self._started_at = started_at
         self._concurrency = Concurrency(ctx)
         self._billing = BillingSync(ctx, self._go_on)
@@ -63,6 +63,8 @@ class Scheduler:
         self._order = itertools.count()
         self._steps: dict[int, asyncio.Task[None]] = {}
         self._alarm = asyncio.Event()
+        #: Until when it rests, by the monotonic clock; 0.0 while it does not.
+        self._rests_until = 0.0
         self._revision = -1
         #: Why the database cannot be used now.
         self._waits_for = ""
@@ -341,8 +343,10 @@ class Scheduler:
         self._plan(active.task.id, delay)
 
     def _plan(self, task_id: int, delay: float) -> None:
-        heapq.heappush(self._due, (self._ctx.clock.monotonic() + delay, next(self._order), task_id))
-        self._alarm.set()
+        due = self._ctx.clock.monotonic() + delay
+        heapq.heappush(self._due, (due, next(self._order), task_id))
+        if self._may_fill or due < self._rests_until:
+            self._alarm.set()
 
     def _start_due(self) -> None:
         now = self._ctx.clock.monotonic()
@@ -383,9 +387,15 @@ class Scheduler:
                 self._may_fill = True
                 self._alarm.set()
             return
-        self._may_fill = self._may_fill or not following.remote or self._more
-        self._concurrency.put(active, remote=following.remote)
+        freed = self._concurrency.put(active, remote=following.remote)
+        self._may_fill = self._may_fill or freed or self._more
         self._plan(active.task.id, 0.0 if asked or active.task.cancel_requested else following.delay)
+
+    def _job_over(self, active: ActiveTask) -> None:
+        """Begin the next job while the end of this one is written: its claim is written after it, and counts what runs."""
+        if self._concurrency.put(active, remote=False):
+            self._may_fill = True
+            self._alarm.set()
 
     # --- resting ----------------------------------------------------------------------------------------------------
 
@@ -398,8 +408,11 @@ class Scheduler:
         if pause <= 0:
             await asyncio.sleep(0)
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._alarm.wait(), pause)
+        self._rests_until = self._ctx.clock.monotonic() + pause
+        timer = asyncio.get_running_loop().call_later(pause, self._alarm.set)
+        await self._alarm.wait()
+        timer.cancel()
+        self._rests_until = 0.0
 
     async def _check_clock(self) -> None:
         """Notice a clock that was set, and let everything that is kept be as long ago, or as far ahead, as it was.

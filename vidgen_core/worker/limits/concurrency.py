@@ -32,12 +32,14 @@ class Concurrency:
     #: Attempt id of a lost answer -> its provider, its task and when it stops to count.
     in_doubt: dict[int, tuple[ProviderId, int, datetime]] = field(default_factory=dict)
 
-    def put(self, active: ActiveTask, *, remote: bool) -> None:
-        """Count a task from now on, or count it no more although it is active."""
+    def put(self, active: ActiveTask, *, remote: bool) -> bool:
+        """Count a task from now on, or count it no more although it is active; whether another may begin for it."""
         task = active.task
+        freed = self.remote.get(task.id, False) and not remote
         self.providers[task.id], self.remote[task.id] = task.provider, remote
         if not remote:
             self._release_key(task.id)
+        return freed
 
     def drop(self, active: ActiveTask) -> None:
         """Forget a task that is no longer active."""

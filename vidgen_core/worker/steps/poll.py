@@ -65,6 +65,7 @@ async def poll(active: ActiveTask, ctx: Context) -> Next | None:
     polls.errors = 0
     ctx.pauses.handed_back(provider.mode)
     if state.status is RemoteStatus.SUCCEEDED and state.url:
+        ctx.job_over(active)
         return await _done(active, ctx, state)
     if state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
         return await _failed(active, ctx, state)

@@ -132,10 +132,10 @@ def _make_plan(durations: list[float], interval: float) -> _Plan | None:
     def spaced(scale: float) -> list[float]:
         return [min(max(scale * one, SHORTEST * interval), LONGEST * interval) for one in shape]
 
-    # Seconds that a job spends in each part, on average.
-    spent = [
-        sum(min(one, right) - min(one, left) for one in known) / len(known) for left, right in itertools.pairwise(edges)
-    ]
+    # Seconds that a job spends before each edge, on average, and in each part.
+    sums = [0.0, *itertools.accumulate(known)]
+    before = [(sums[place := bisect.bisect(known, edge)] + (len(known) - place) * edge) / len(known) for edge in edges]
+    spent = [right - left for left, right in itertools.pairwise(before)]
 
     def polls(spacing: list[float]) -> float:
         return sum(seconds / gap for seconds, gap in zip(spent, spacing, strict=True))

@@ -823,7 +823,7 @@ class StoreContract:
             tx.log.add(LogLevel.WARNING, "paused", 谁="云雾")
             tx.log.add(LogLevel.INFO, "elsewhere", project_id=2)
 
-            def codes(where: LogFilter = LogFilter(), project: int | None = 1, **more: Any) -> list[str]:  # noqa: B008
+            def codes(where: LogFilter = LogFilter(), project: int | None = 1, **more: Any) -> list[str]:
                 return [line.code for line in tx.log.page(project, where, more.pop("limit", 50), **more)]
 
             assert codes(limit=3) == ["paused", "code_9", "code_8"]

@@ -183,7 +183,7 @@ def contact_sheet(
 ) -> list[str | Image]:
     """The first pictures of many takes on one sheet, numbered; the text says which number is which take."""
     app, where = caller.app, caller.project(project)
-    ids = [caller.shot(where, one).id for one in shots] if shots else app.shots.ids(where.id, ShotFilter())
+    ids = [caller.shot(where, one).id for one in shots] if shots else app.shots.ids(where.id)
     takes = [(view.shot, take) for view in app.shots.views(ids) for take in view.takes]
     shown = takes[offset : offset + pictures.MOST]
     if not shown:
@@ -288,7 +288,7 @@ def quote(
         takes=takes,
         until=until_pass and until_pass.value,
     )
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
     quoted = caller.app.quotes.make(where.id, ids, options, again=bool(shots), agent=caller.name)
     return QuoteResponse.of(quoted, caller.t)
 
@@ -326,7 +326,7 @@ def quote_finish(
     Without ``shots`` it is for every picked take that can have it. Each result is a new take of its shot.
     """
     where = caller.project(project)
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
     asked = FinishOptions(verb=verb, seconds=seconds, prompt=prompt)
     return _quoted(caller, where, ids, asked, QuoteKind.FINISH)
 
@@ -352,7 +352,7 @@ def quote_judgements(caller: Caller, project: ProjectName, shots: Shots | None =
     It is for every take that none has looked at and nobody rejected. What it finds stands in ``faults`` of the take.
     """
     where = caller.project(project)
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
     return _quoted(caller, where, ids, Nothing(), QuoteKind.JUDGEMENTS)
 
 

@@ -312,7 +312,7 @@ def _params(shot: Shot, asked: Mapping[str, Any]) -> ShotParams:
 
 
 def _move(visit: Visit, shot_id: int, place: int) -> None:
-    others = [other for other in visit.app.shots.ids(visit.project.id, ShotFilter()) if other != shot_id]
+    others = [other for other in visit.app.shots.ids(visit.project.id) if other != shot_id]
     visit.app.shots.move(shot_id, others[place - 1] if place <= len(others) else None)
 
 

@@ -108,7 +108,7 @@ class CandidateRepository(Repository):
         used = (self.tx.execute(generated).scalar(), self.last_numbers([shot_id]).get(shot_id))
         return 1 + max(number or 0 for number in used)
 
-    def reject(self, candidate_id: int, rejected: bool) -> None:
+    def reject(self, candidate_id: int, rejected: bool = True) -> None:
         """Reject a candidate, or undo that."""
         self.get(candidate_id)
         one = update(candidates).where(candidates.c.id == candidate_id)

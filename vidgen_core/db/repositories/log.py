@@ -31,12 +31,16 @@ class LogRepository(Repository):
         line = {"level": level, "code": code, "project_id": project_id, "task_id": task_id, "params": params}
         self.tx.at_commit(_ADD, {**line, "at": at or now()})
 
-    def page(self, project_id: int | None, where: LogFilter, limit: int, before_id: int | None = None) -> list[LogLine]:
+    def page(
+        self, project_id: int | None, where: LogFilter = LogFilter(), limit: int = 200, before_id: int | None = None
+    ) -> list[LogLine]:
         """The newest lines first; ``before_id`` continues a page. A project's lines include those of no project."""
         bound = [] if before_id is None else [log.c.id < before_id]
         return self._merged(project_id, where, bound, limit, newest_first=True)
 
-    def after(self, after_id: int, project_id: int | None, where: LogFilter, limit: int) -> list[LogLine]:
+    def after(
+        self, after_id: int, project_id: int | None = None, where: LogFilter = LogFilter(), limit: int = 1_000
+    ) -> list[LogLine]:
         """Lines after an id, oldest first."""
         return self._merged(project_id, where, [log.c.id > after_id], limit, newest_first=False)
 

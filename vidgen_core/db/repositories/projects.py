@@ -56,7 +56,8 @@ class ProjectRepository(Repository):
         """Give it another name, which no other project has."""
         return self._change(project_id, name=name)
 
-    def archive(self, project_id: int, archived: bool) -> Project:
+    def archive(self, project_id: int, archived: bool = True) -> Project:
+        """Put a project away, or bring it back; what is under way in it goes on."""
         return self._change(project_id, archived_at=now() if archived else None)
 
     def delete(self, project_id: int) -> None:

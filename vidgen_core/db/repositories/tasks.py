@@ -272,7 +272,7 @@ class TaskRepository(Repository):
     def page(
         self,
         project_id: int | None,
-        where: TaskFilter,
+        where: TaskFilter = TaskFilter(),
         sort: TaskSort = "id",
         descending: bool = True,
         limit: int = 50,
@@ -288,7 +288,7 @@ class TaskRepository(Repository):
         found = Search(self.tx).page(project_id, where, sort, descending, limit, after, skip)
         return Page(self.many(found.items), found.total, found.total_is_least, found.next)
 
-    def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
+    def ids(self, project_id: int | None, where: TaskFilter = TaskFilter()) -> list[int]:
         """Ids of all tasks that match, oldest first."""
         return Search(self.tx).ids(project_id, where)
 

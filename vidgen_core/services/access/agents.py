@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from vidgen_core import money
+from vidgen_core.db.repositories.access import AgentRepository
 from vidgen_core.domain.agents import Agent, QuoteState
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.money import AgentStatus
 from vidgen_core.services.access.auth import LONGEST_NAME, Auth
-from vidgen_core.services.access.permissions import Role, Visitor, requires
+from vidgen_core.services.access.permissions import Role, Visitor, requires, stored
 from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
@@ -31,11 +32,7 @@ ROLES: Final = (Role.VIEWER, Role.MAKER)
 class Agents(Service):
     """Who may work here as a program, and how much of its limits is used."""
 
-    @requires(Role.VIEWER)
-    def all(self) -> list[Agent]:
-        """In the order of their names, revoked ones last."""
-        with self._ctx.store.read() as tx:
-            return tx.agents.all()
+    all = stored(Role.VIEWER, AgentRepository.all)
 
     @requires(Role.VIEWER)
     def get(self, name: str) -> Agent:

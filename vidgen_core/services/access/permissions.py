@@ -13,17 +13,22 @@ import time
 from collections.abc import Callable, Collection
 from enum import IntEnum
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.services.access.allowed_folders import AllowedFolders, NamesFiles
 from vidgen_core.services.context import services_of
 
 if TYPE_CHECKING:
+    from vidgen_core.db.repository import Repository
     from vidgen_core.services.context import ServiceContext
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R", bound="Repository")
+T = TypeVar("T")
 
 
 class HasContext(Protocol):
@@ -82,8 +87,8 @@ class Access(NamedTuple):
 
 #: Of a verb that says nothing.
 _UNDECIDED: Final = Access(Role.OWNER)
-#: Module and qualified name of a verb → what ``requires`` says of it.
-_ACCESS: Final[dict[tuple[str, str], Access]] = {}
+#: What ``requires`` says of each verb.
+_ACCESS: Final[dict[Any, Access]] = {}
 #: Seconds for which readers are taken for welcome without asking again.
 _TRUSTED: Final = 1.0
 #: Ids named in one line of the log.
@@ -101,16 +106,35 @@ def requires(role: Role, *, log: bool = True, confine: Confine | None = None, al
     access = Access(role, log and role > Role.VIEWER, confine, always)
 
     def mark(function: F) -> F:
-        _ACCESS[function.__module__, function.__qualname__] = access
+        _ACCESS[function] = access
         return function
 
     return mark
 
 
+def stored(
+    role: Role, verb: Callable[Concatenate[R, P], T], *, log: bool = True, write: bool = False
+) -> Callable[Concatenate[Any, P], T]:
+    """A verb of a service that is a verb of a repository, in a transaction of its own; rights as of ``requires``.
+
+    :param write: it changes something
+    """
+    repository, _, _ = verb.__qualname__.partition(".")
+    noun = next(name for name, kind in Tx.__annotations__.items() if kind == repository)
+
+    @functools.wraps(verb)
+    def call(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+        store = self._ctx.store
+        with store.write() if write else store.read() as tx:
+            return verb(getattr(tx, noun), *args, **kwargs)
+
+    return cast("Callable[Concatenate[Any, P], T]", requires(role, log=log)(call))
+
+
 def access_of(kind: type, verb: str) -> Access | None:
     """What a class says of one of its verbs; None: nothing."""
-    named = ((one.__module__, f"{one.__qualname__}.{verb}") for one in kind.__mro__)
-    return next((_ACCESS[name] for name in named if name in _ACCESS), None)
+    member = inspect.getattr_static(kind, verb)
+    return _ACCESS.get(member.fget if isinstance(member, property) else member)
 
 
 _VERBS: Final = (FunctionType, classmethod, staticmethod, property)

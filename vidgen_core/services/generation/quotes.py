@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from vidgen_core import money
 from vidgen_core.db import NewTask, Tx
+from vidgen_core.db.repositories.access import QuoteRepository
 from vidgen_core.domain.agents import Quote, QuoteKind, QuoteState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import NotFound, Refused, VidgenError
@@ -26,7 +27,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty
 from vidgen_core.domain.tasks import Task, TaskStatus, UntilPass
 from vidgen_core.services.access.agents import is_signed, require_project, sign
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.generation import drawing, gate
 from vidgen_core.services.generation.finishing import Finishing, FinishOptions
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions
@@ -243,11 +244,7 @@ class Quotes:
         """What became of a quote; raises as ``find``."""
         return self._outcome(self.find(token, agent).id)
 
-    @requires(Role.VIEWER)
-    def get(self, quote_id: int) -> Quote:
-        """:raises NotFound: ``quote_unknown``"""
-        with self._ctx.store.read() as tx:
-            return tx.quotes.get(quote_id)
+    get = stored(Role.VIEWER, QuoteRepository.get)
 
     @requires(Role.VIEWER)
     def waiting(self) -> list[Quote]:

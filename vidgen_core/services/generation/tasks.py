@@ -11,7 +11,6 @@ from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
 from vidgen_core.providers.capabilities import Problem
@@ -26,7 +25,6 @@ from vidgen_core.services.generation.task_list import TaskList
 from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, new_tasks, refusals, warnings
 from vidgen_core.worker import canary
 
-EVERY = TaskFilter()
 #: Tasks of one act that are changed in one transaction.
 SLICE = 500
 #: Why a task of a chain waits although a person may say that it goes on all the same.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
@@ -14,7 +15,7 @@ from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.capabilities import Problem
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, check_options
 from vidgen_core.services.generation.preflight import Estimate, Preflight
@@ -61,6 +62,10 @@ class Pictures:
         self._ctx = ctx
         self._shots = shots
 
+    get = stored(Role.VIEWER, CandidateRepository.get)
+    of_task = stored(Role.VIEWER, CandidateRepository.of_task)
+    reject = stored(Role.MAKER, CandidateRepository.reject, write=True)
+
     # --- reading
 
     @requires(Role.VIEWER)
@@ -68,18 +73,6 @@ class Pictures:
         """The candidates of a shot in their order."""
         with self._ctx.store.read() as tx:
             return tx.candidates.of_shots([shot_id])[shot_id]
-
-    @requires(Role.VIEWER)
-    def of_task(self, task_id: int) -> PictureCandidate | None:
-        """The candidate a task ended with."""
-        with self._ctx.store.read() as tx:
-            return tx.candidates.of_task(task_id)
-
-    @requires(Role.VIEWER)
-    def get(self, candidate_id: int) -> PictureCandidate:
-        """:raises NotFound:"""
-        with self._ctx.store.read() as tx:
-            return tx.candidates.get(candidate_id)
 
     @requires(Role.VIEWER)
     def missing(self, project_id: int) -> list[int]:
@@ -193,12 +186,6 @@ class Pictures:
             raise InputError("candidate_unknown", number=number, known=", ".join(map(str, found)) or "–")
         self.choose(shot_id, found[number].id)
         return self.get(found[number].id)
-
-    @requires(Role.MAKER)
-    def reject(self, candidate_id: int, rejected: bool = True) -> None:
-        """Put a candidate aside, or take that back."""
-        with self._ctx.store.write() as tx:
-            tx.candidates.reject(candidate_id, rejected)
 
     @requires(Role.MAKER)
     def set_references(self, project_id: int, references: References, renamed: Mapping[str, str] | None = None) -> None:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
+from vidgen_core.db.repositories.projects import ProjectRepository
 from vidgen_core.domain.characters import REFERENCES
 from vidgen_core.domain.errors import FileError, InputError, Refused
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.queries import ShotFilter, TaskFilter
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Project, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -82,21 +83,10 @@ class Projects:
         self._ctx = ctx
         self._shots = shots
 
-    @requires(Role.VIEWER)
-    def all(self) -> list[Project]:
-        with self._ctx.store.read() as tx:
-            return tx.projects.all()
-
-    @requires(Role.VIEWER)
-    def get(self, project_id: int) -> Project:
-        """:raises NotFound:"""
-        with self._ctx.store.read() as tx:
-            return tx.projects.get(project_id)
-
-    @requires(Role.VIEWER)
-    def find(self, name: str) -> Project | None:
-        with self._ctx.store.read() as tx:
-            return tx.projects.find(name)
+    all = stored(Role.VIEWER, ProjectRepository.all)
+    get = stored(Role.VIEWER, ProjectRepository.get)
+    find = stored(Role.VIEWER, ProjectRepository.find)
+    archive = stored(Role.MAKER, ProjectRepository.archive, write=True)
 
     @requires(Role.MAKER)
     def ensure(self, name: str) -> Project:
@@ -131,19 +121,13 @@ class Projects:
         wanted = _clean(name)
         with self._ctx.store.write() as tx:
             _check_free(tx, wanted)
-            shots = tx.shots.many(tx.shots.ids(project_id, ShotFilter()))
+            shots = tx.shots.many(tx.shots.ids(project_id))
             copy = tx.projects.ensure(wanted)
             tx.shots.add(copy.id, [NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
             kept = tx.projects.settings(project_id)
             for setting in _COPIED_SETTINGS & kept.keys():
                 tx.projects.set_setting(copy.id, setting, kept[setting])
         return copy
-
-    @requires(Role.MAKER)
-    def archive(self, project_id: int, archived: bool = True) -> Project:
-        """Put a project away, or bring it back; what is under way in it goes on."""
-        with self._ctx.store.write() as tx:
-            return tx.projects.archive(project_id, archived)
 
     @requires(Role.VIEWER)
     def deletion(self, project_id: int) -> ProjectDeletion:
@@ -168,8 +152,8 @@ class Projects:
             unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
             for task_id in tx.tasks.ids(project_id, unsent):
                 tx.tasks.move(task_id, TaskStatus.CANCELLED)
-            tx.tasks.delete(tx.tasks.ids(project_id, TaskFilter()))
-            tx.shots.delete(tx.shots.ids(project_id, ShotFilter()))
+            tx.tasks.delete(tx.tasks.ids(project_id))
+            tx.shots.delete(tx.shots.ids(project_id))
             tx.projects.delete(project_id)
             tx.log.add(LogLevel.INFO, "project_deleted", project=name, shots=gone.shots, takes=gone.takes)
         if files:
@@ -185,11 +169,9 @@ class Projects:
 
     def _deletion(self, tx: Tx, project_id: int) -> ProjectDeletion:
         tx.projects.get(project_id)
-        shots = tx.shots.ids(project_id, ShotFilter())
+        shots = tx.shots.ids(project_id)
         takes = [take for some in tx.takes.of_shots(shots).values() for take in some]
-        others = [
-            id_ for one in tx.projects.all() if one.id != project_id for id_ in tx.shots.ids(one.id, ShotFilter())
-        ]
+        others = [id_ for one in tx.projects.all() if one.id != project_id for id_ in tx.shots.ids(one.id)]
         shared = {(take.folder, take.file) for some in tx.takes.of_shots(others).values() for take in some}
         own = {take.place: take for take in takes if (take.folder, take.file) not in shared}
         sizes = {place: size for place, take in own.items() if (size := self._ctx.media.removable(take)) is not None}
@@ -227,7 +209,7 @@ class Projects:
         with self._ctx.store.write() as tx:
             drawn_in = tx.projects.settings(sample.id).get(_UNSEEN)
             tx.projects.set_setting(sample.id, _UNSEEN, None)
-            shots = tx.shots.many(tx.shots.ids(sample.id, ShotFilter()))
+            shots = tx.shots.many(tx.shots.ids(sample.id))
             untouched = (sample.name, tuple((shot.number, shot.prompt) for shot in shots)) == SAMPLE.get(drawn_in or "")
             if language == drawn_in or not untouched or any(tx.tasks.counts(sample.id).values()):
                 return False

@@ -24,7 +24,7 @@ from vidgen_core.domain.characters import (
 )
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider
-from vidgen_core.domain.queries import ShotFilter, TaskFilter
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
 from vidgen_core.providers.capabilities import Capabilities, Problem
@@ -212,7 +212,7 @@ def _rename_in_texts(tx: Tx, project_id: int, new: Mapping[str, str], known: Ref
     from vidgen_core.worker.chain import digest
 
     names, after = ([one.name for one in some.characters] for some in (known, changed))
-    shots = tx.shots.many(tx.shots.ids(project_id, ShotFilter()))
+    shots = tx.shots.many(tx.shots.ids(project_id))
     words: dict[tuple[int, str], str] = {}
     for shot in shots:
         texts = {field: rename(getattr(shot, field), new, names, after) for field in _NAMING}

@@ -16,12 +16,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vidgen_core.db.repositories.takes import ReviewRepository
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, Refused
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import ReviewLink, Take, TakeReview
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.auth import Auth, clean_name, hash_password, password_opens
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
@@ -70,11 +71,7 @@ class Reviews(Service):
             named = "" if not name.strip() else clean_name(clean_text(name))
             return tx.reviews.add_link(project_id, named, secrets.token_urlsafe(16), kept, until)
 
-    @requires(Role.MAKER, log=False)
-    def links(self, project_id: int) -> list[ReviewLink]:
-        """The links of a project, the newest first."""
-        with self._ctx.store.read() as tx:
-            return tx.reviews.links(project_id)
+    links = stored(Role.MAKER, ReviewRepository.links, log=False)
 
     @requires(Role.MAKER)
     def revoke(self, link_id: int) -> ReviewLink:

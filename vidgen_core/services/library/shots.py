@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
+from vidgen_core.db.repositories.shots import ShotRepository
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
@@ -26,7 +27,7 @@ from vidgen_core.domain.shots import (
 from vidgen_core.domain.takes import Take, goes_out
 from vidgen_core.domain.tasks import Draw, Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.generation.characters import references_of
 from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, check_options, follow, plan
 from vidgen_core.services.library.references import redraw
@@ -34,7 +35,6 @@ from vidgen_core.services.library.references import redraw
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
-EVERY = ShotFilter()
 #: Seconds a frame of a storyboard is shown for, where nobody knows how long its video will be.
 STILL = 5.0
 #: Tasks that are kept in mind between two questions for cards.
@@ -90,13 +90,18 @@ class Shots:
         #: Tasks as the last questions found them; most are the same at the next one.
         self._seen: dict[int, Task] = {}
 
+    get = stored(Role.VIEWER, ShotRepository.get)
+    ids = stored(Role.VIEWER, ShotRepository.ids)
+    by_number = stored(Role.VIEWER, ShotRepository.by_number)
+    move = stored(Role.MAKER, ShotRepository.move, write=True)
+
     # --- reading
 
     @requires(Role.VIEWER)
     def page(
         self,
         project_id: int,
-        wanted: ShotFilter = EVERY,
+        wanted: ShotFilter = ShotFilter(),
         limit: int = 20,
         after: str | None = None,
         skip: int = 0,
@@ -147,7 +152,7 @@ class Shots:
         ]
 
     @requires(Role.VIEWER)
-    def count(self, project_id: int, wanted: ShotFilter = EVERY) -> int:
+    def count(self, project_id: int, wanted: ShotFilter = ShotFilter()) -> int:
         """How many shots a filter leaves."""
         return self._ctx.revision_cache.ask(
             ("shots", project_id, wanted), lambda tx: tx.shots.count(project_id, wanted)
@@ -160,27 +165,11 @@ class Shots:
         return {**found, "without_picture": self.count(project_id, ShotFilter("without_picture"))}
 
     @requires(Role.VIEWER)
-    def get(self, shot_id: int) -> Shot:
-        """:raises NotFound:"""
-        with self._ctx.store.read() as tx:
-            return tx.shots.get(shot_id)
-
-    @requires(Role.VIEWER)
-    def ids(self, project_id: int, wanted: ShotFilter = EVERY) -> list[int]:
-        with self._ctx.store.read() as tx:
-            return tx.shots.ids(project_id, wanted)
-
-    @requires(Role.VIEWER)
-    def by_number(self, project_id: int, number: str) -> Shot | None:
-        with self._ctx.store.read() as tx:
-            return tx.shots.by_number(project_id, number)
-
-    @requires(Role.VIEWER)
     def frames(self, project_id: int, limit: int = 500, after: str | None = None, skip: int = 0) -> Page[Frame]:
         """A part of the shots in their order, as a storyboard shows them."""
         settings, usual = self._ctx.settings(), cache(self._usual_length)
         with self._ctx.store.read() as tx:
-            found = tx.shots.page(project_id, EVERY, limit, after, skip)
+            found = tx.shots.page(project_id, ShotFilter(), limit, after, skip)
             chosen = {take.id: take for take in tx.takes.chosen(project_id)}
             standing = tx.takes.stand_ins(project_id)
 
@@ -387,16 +376,6 @@ class Shots:
     def image_path(self, key: str) -> Path:
         """A reference image, on this machine."""
         return self._ctx.media.picture(key)
-
-    @requires(Role.MAKER)
-    def move(self, shot_id: int, before: int | None) -> int | None:
-        """Put a shot before another one of its project; None: to the end.
-
-        :returns: what it stood before until now: moving it there puts it back
-        :raises NotFound:
-        """
-        with self._ctx.store.write() as tx:
-            return tx.shots.move(shot_id, before)
 
     @requires(Role.MAKER)
     def delete(self, ids: Iterable[int]) -> list[int]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Opinion, Take, Verdict
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
@@ -30,11 +31,8 @@ class BestTake(NamedTuple):
 class Takes(Service):
     """Finished videos of shots."""
 
-    @requires(Role.VIEWER)
-    def get(self, take_id: int) -> Take:
-        """:raises NotFound:"""
-        with self._ctx.store.read() as tx:
-            return tx.takes.get(take_id)
+    get = stored(Role.VIEWER, TakeRepository.get)
+    chosen = stored(Role.VIEWER, TakeRepository.chosen)
 
     @requires(Role.VIEWER)
     def of_task(self, task_id: int) -> Take | None:
@@ -51,12 +49,6 @@ class Takes(Service):
         """The takes of a shot in their order."""
         with self._ctx.store.read() as tx:
             return list(tx.takes.of_shots([shot_id]).get(shot_id, []))
-
-    @requires(Role.VIEWER)
-    def chosen(self, project_id: int) -> list[Take]:
-        """The chosen takes in the order of their shots."""
-        with self._ctx.store.read() as tx:
-            return tx.takes.chosen(project_id)
 
     @requires(Role.MAKER)
     def choose(self, shot_id: int, take_id: int | None) -> Shot:

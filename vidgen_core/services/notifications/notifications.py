@@ -191,7 +191,7 @@ class _Notifier(threading.Thread):
         wanted = self._ctx.settings().notices
         with self._ctx.store.read() as tx:
             told = _LIMITS.get(tx)
-            newest = max([line.id for line in tx.log.page(None, LogFilter(), 1)], default=0)
+            newest = max([line.id for line in tx.log.page(None, limit=1)], default=0)
             # What stood in the log before the first look is no news; what was read once is not read again.
             since = max(self._read_to, newest if told is None else told)
             lines = tx.log.after(since, None, LogFilter(codes=_NEAR), 50)

@@ -14,7 +14,6 @@ from vidgen_core import money
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import ModelAnswer, Take
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
@@ -95,7 +94,7 @@ class ModelJudge:
         :param shot_ids: only of these shots; None: of all of the project
         """
         with self._ctx.store.read() as tx:
-            wanted = tx.shots.ids(project_id, ShotFilter()) if shot_ids is None else list(shot_ids)
+            wanted = tx.shots.ids(project_id) if shot_ids is None else list(shot_ids)
             takes = tx.takes.of_shots(wanted)
         return [one.id for id_ in wanted for one in takes[id_] if one.answer is None and one.rejected is None]
 

@@ -7,10 +7,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vidgen_core.db.repositories.disputes import DisputeFilter, DisputeLine
+from vidgen_core.db.repositories.disputes import DisputeFilter, DisputeLine, DisputeRepository
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.providers import ProviderId, provider_ids
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ MOST: Final = 10_000
 class Disputes(Service):
     """Packs for resellers."""
 
-    @requires(Role.VIEWER)
-    def any(self, project_id: int) -> bool:
-        """Whether anything of a project was sent and brought no video."""
-        with self._ctx.store.read() as tx:
-            return tx.disputes.any(project_id)
+    any = stored(Role.VIEWER, DisputeRepository.any)
 
     @requires(Role.VIEWER)
     def pack(

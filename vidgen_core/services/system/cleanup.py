@@ -21,7 +21,6 @@ from vidgen_core.db import Store, Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
@@ -190,7 +189,7 @@ def _is_in(take: Take, scope: CleanupScope, decided: set[int]) -> bool:
 
 def _shared_files(tx: Tx) -> set[File]:
     """Files that more than one take calls its own: of equal content, under one name."""
-    shots = [shot for project in tx.projects.all() for shot in tx.shots.ids(project.id, ShotFilter())]
+    shots = [shot for project in tx.projects.all() for shot in tx.shots.ids(project.id)]
     takes = (take for some in tx.takes.of_shots(shots).values() for take in some if CLEANED not in take.warnings)
     counted = Counter((take.folder, take.file) for take in takes)
     return {file for file, times in counted.items() if times > 1}

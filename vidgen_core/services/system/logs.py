@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
+from vidgen_core.db.repositories.log import LogRepository
 from vidgen_core.domain.log import LogLine
 from vidgen_core.domain.queries import LogFilter
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.context import Service
 
-EVERY: Final = LogFilter()
 #: The setting of a project that says to which line its log was cleared.
 _CLEARED: Final = "log_cleared"
 #: Lines read at once while exporting.
@@ -23,21 +23,8 @@ _BLOCK: Final = 5_000
 class Logs(Service):
     """Lines with a code and params; put into words where they are shown."""
 
-    @requires(Role.VIEWER)
-    def page(
-        self, project_id: int | None, wanted: LogFilter = EVERY, limit: int = 200, before_id: int | None = None
-    ) -> list[LogLine]:
-        """The newest lines first, from before ``before_id`` on."""
-        with self._ctx.store.read() as tx:
-            return tx.log.page(project_id, wanted, limit, before_id)
-
-    @requires(Role.VIEWER)
-    def after(
-        self, line_id: int, project_id: int | None = None, wanted: LogFilter = EVERY, limit: int = 1_000
-    ) -> list[LogLine]:
-        """Lines newer than ``line_id``, oldest first."""
-        with self._ctx.store.read() as tx:
-            return tx.log.after(line_id, project_id, wanted, limit)
+    page = stored(Role.VIEWER, LogRepository.page)
+    after = stored(Role.VIEWER, LogRepository.after)
 
     @requires(Role.OWNER)
     def clear(self, project_id: int | None) -> None:
@@ -46,7 +33,7 @@ class Logs(Service):
         :param project_id: None: of all
         """
         with self._ctx.store.write() as tx:
-            newest = tx.log.page(project_id, EVERY, 1, None)
+            newest = tx.log.page(project_id, limit=1)
             tx.log.clear(project_id)
             if project_id is not None:
                 tx.projects.set_setting(project_id, _CLEARED, newest[0].id if newest else 0)
@@ -63,7 +50,7 @@ class Logs(Service):
         format: Literal["txt", "csv", "json"],  # noqa: A002 - the word people use
         words: Callable[[LogLine], str],
         project_id: int | None = None,
-        wanted: LogFilter = EVERY,
+        wanted: LogFilter = LogFilter(),
     ) -> Iterator[str]:
         """The whole log, newest line first, in pieces of text.
 

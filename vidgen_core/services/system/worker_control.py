@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import Field
 
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
+from vidgen_core.db.repositories.state import HeartbeatRepository
 from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, StoreError, VidgenError
@@ -21,7 +22,7 @@ from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Connection
-from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.services.billing import budget
 from vidgen_core.services.billing.budget import BudgetView
@@ -250,11 +251,7 @@ class WorkerControl:
         """What the worker of this process has counted; None where it runs elsewhere."""
         return self._runner.telemetry if self._runner is not None else None
 
-    @requires(Role.VIEWER)
-    def heartbeat(self) -> Heartbeat | None:
-        """The last sign of life of the worker, wherever it runs."""
-        with self._ctx.store.read() as tx:
-            return tx.heartbeat.get()
+    heartbeat = stored(Role.VIEWER, HeartbeatRepository.get)
 
     # --- changing
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.errors import Refused
-from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 
@@ -48,7 +47,7 @@ class Edits(Service):
         :raises Refused: ``edit_outdated``: shots were added, moved or removed since it was planned
         """
         with self._ctx.store.write() as tx:
-            now = tuple(tx.shots.ids(plan.project_id, ShotFilter()))
+            now = tuple(tx.shots.ids(plan.project_id))
             if now != plan.before:
                 raise Refused("edit_outdated", name=plan.name)
             takes = {take.id: take for each in tx.takes.of_shots(now).values() for take in each}
@@ -93,7 +92,7 @@ class Edits(Service):
             kept = _BEFORE.get(tx, project_id)
             if kept is None:
                 raise Refused("edit_nothing_to_undo")
-            now = tx.shots.ids(project_id, ShotFilter())
+            now = tx.shots.ids(project_id)
             takes = {take.id for each in tx.takes.of_shots(now).values() for take in each}
             # Shots that came since stay behind those of then.
             then = [id_ for id_ in kept["order"] if id_ in set(now)]

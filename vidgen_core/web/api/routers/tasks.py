@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import ShotFilter, TaskFilter, TaskSort
+from vidgen_core.domain.queries import TaskFilter, TaskSort
 from vidgen_core.domain.shots import GenerationMode, Project
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
@@ -168,7 +168,7 @@ def requested_shots(app: Vidgen, project: Project, body: GenerateRequest | DrawR
     :raises InputError: ``shots_missing``
     """
     if body.all:
-        return app.shots.ids(project.id, ShotFilter())
+        return app.shots.ids(project.id)
     ids = numbers(body.shot_ids or ())
     if ids:
         known = {view.shot.id for view in app.shots.views(ids) if view.shot.project_id == project.id}

@@ -28,9 +28,8 @@ from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.media.images import inspect_image
 from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteStatus
 from vidgen_core.providers.http.client import ProviderResponse, answer_of
-from vidgen_core.providers.images.adapter import Images
+from vidgen_core.providers.images.adapter import Images, ResponseCache
 from vidgen_core.providers.images.models import BUILT_IN, pixels
-from vidgen_core.providers.images.response_cache import ResponseCache
 from vidgen_core.providers.images.responses import picture_in
 
 Build = Callable[[Callable[[], Settings]], Provider]

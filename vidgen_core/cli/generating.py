@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -193,11 +194,7 @@ def generate(
     )
     # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
     more = not everything if again is None else again
-    ids = (
-        session.app.shots.ids(session.where.id)
-        if everything
-        else [shot_numbered(session, number).id for number in shot or ()]
-    )
+    ids = _requested_shots(session, shot or ())
     estimate = session.app.tasks.estimate(session.where.id, ids, options, again=more)
     if dry_run:
         _show_batch(session, session.app.tasks.preflight(session.where.id, ids, options, again=more))
@@ -209,12 +206,8 @@ def generate(
     if estimate.having and not more:
         session.warn_line(session.text.n("cli.having", estimate.having))
     if not yes:
-        ask(
-            session,
-            estimate,
-            lambda: session.app.tasks.preflight(session.where.id, ids, options, again=more),
-            "cli.ask_generate",
-        )
+        sheet = partial(session.app.tasks.preflight, session.where.id, ids, options, again=more)
+        ask(session, estimate, sheet, "cli.ask_generate")
     finish(session, estimate, session.app.tasks.generate(session.where.id, ids, options, canary=canary, again=more))
 
 
@@ -340,16 +333,12 @@ def pictures(
     session.count("cli.estimate_pictures", estimate.tasks, price=price_of(session, estimate))
     warn_of(session, estimate)
     if not yes:
-        ask(
-            session,
-            estimate,
-            lambda: session.app.pictures.preflight(session.where.id, ids, options),
-            "cli.ask_pictures",
-        )
+        sheet = partial(session.app.pictures.preflight, session.where.id, ids, options)
+        ask(session, estimate, sheet, "cli.ask_pictures")
     finish(session, estimate, session.app.pictures.draw(session.where.id, ids, options))
 
 
-def _requested_shots(session: Session, numbers: list[str] | tuple[str, ...], *, missing: bool) -> list[int]:
+def _requested_shots(session: Session, numbers: list[str] | tuple[str, ...], *, missing: bool = False) -> list[int]:
     if missing:
         return session.app.pictures.missing(session.where.id)
     if numbers:

@@ -183,6 +183,13 @@ class Journal:
         end = _end_of(content)
         return end, size, len(content.rstrip(_FREE)) - end
 
+    def look(self) -> JournalState:
+        """As ``read``; one that cannot be read counts as damaged."""
+        try:
+            return self.read()
+        except FileError:
+            return JournalState(damaged=True)
+
     def _read(self) -> JournalState:
         try:
             content, facts = self.path.read_bytes(), self.path.stat()

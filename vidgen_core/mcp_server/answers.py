@@ -153,11 +153,9 @@ class TaskAnswer(ResponseModel):
 
     @classmethod
     def of(cls, task: Task, t: Text) -> TaskAnswer:
-        return cls(
+        return cls.filled(
+            task,
             task=str(task.id),
-            shot=task.shot,
-            take=task.take,
-            status=task.status.value,
             progress=progress_of(task),
             cost=Cost.of(task.cost, estimated=task.charge != "charged"),
             verdict=task.verdict and task.verdict.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -20,7 +20,7 @@ from vidgen_core.domain.providers import ProviderId, picture_providers, video_pr
 from vidgen_core.domain.queries import LONGEST_MARK, ShotFilter, ShotState
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.tasks import LIVE, MOST_DRAWS, FinishVerb, Task, UntilPass
+from vidgen_core.domain.tasks import LIVE, MOST_DRAWS, FinishVerb, UntilPass
 from vidgen_core.mcp_server import pictures
 from vidgen_core.mcp_server.answers import (
     AgentAnswer,
@@ -276,10 +276,8 @@ def quote(
     With ``until_pass`` one take after another is made until one passes its checks; the price is then the most it may come to.
     """
     where = caller.project(project)
-    if provider is not None and provider not in video_providers():
-        raise InputError("no_such_provider", provider=provider, known=", ".join(video_providers()))
     options = GenerateOptions(
-        provider=ProviderId(provider) if provider else None,
+        provider=_provider(provider, video_providers()),
         model=model,
         aspect_ratio=aspect_ratio,
         size=size,
@@ -306,9 +304,7 @@ def quote_pictures(
     What was drawn is seen with ``look`` and taken with ``choose_picture``.
     """
     where = caller.project(project)
-    if provider is not None and provider not in picture_providers():
-        raise InputError("no_such_provider", provider=provider, known=", ".join(picture_providers()))
-    options = GenerateOptions(takes=pictures, provider=ProviderId(provider) if provider else None, model=model)
+    options = GenerateOptions(takes=pictures, provider=_provider(provider, picture_providers()), model=model)
     ids = _shot_ids(caller, where, shots) if shots else caller.app.pictures.missing(where.id)
     return _quoted(caller, where, ids, options, QuoteKind.PICTURES)
 
@@ -364,6 +360,13 @@ def quote_script(caller: Caller, project: ProjectName, text: Script, name: Scrip
     return _quoted(caller, caller.project(project), [], ScriptText(text=text, name=name), QuoteKind.SCRIPT)
 
 
+def _provider(name: str | None, known: Collection[ProviderId]) -> ProviderId | None:
+    """:raises InputError: ``no_such_provider`` (provider, known)"""
+    if name is not None and name not in known:
+        raise InputError("no_such_provider", provider=name, known=", ".join(known))
+    return ProviderId(name) if name else None
+
+
 def _shot_ids(caller: Caller, project: Project, shots: list[str]) -> list[int]:
     return list(dict.fromkeys(caller.shot(project, one).id for one in shots))
 
@@ -399,26 +402,21 @@ async def follow(
     seconds: Seconds = 20,
 ) -> TasksAnswer:
     """Wait until tasks have ended, or the seconds are over, and say where they stand; call it again until ``ended``."""
-
-    def read() -> TasksAnswer:
-        found = caller.tasks(caller.project(project), tasks)
-        return TasksAnswer(
-            ended=not any(_goes_on(task) for task in found), tasks=[TaskAnswer.of(task, caller.t) for task in found]
-        )
-
-    return await _until(seconds, read, lambda answer: answer.ended)
+    return await _until(seconds, lambda: _standing(caller, project, tasks), lambda answer: answer.ended)
 
 
 def cancel(
     caller: Caller, project: ProjectName, tasks: Annotated[list[Word], Field(min_length=1, max_length=500)]
 ) -> TasksAnswer:
     """End tasks that were not sent to their provider yet, which is free; what was sent goes on."""
-    where = caller.project(project)
-    caller.app.tasks.cancel([task.id for task in caller.tasks(where, tasks)])
-    found = caller.tasks(where, tasks)
-    return TasksAnswer(
-        ended=not any(_goes_on(task) for task in found), tasks=[TaskAnswer.of(task, caller.t) for task in found]
-    )
+    caller.app.tasks.cancel([task.id for task in caller.tasks(caller.project(project), tasks)])
+    return _standing(caller, project, tasks)
+
+
+def _standing(caller: Caller, project: str, tasks: list[str]) -> TasksAnswer:
+    found = caller.tasks(caller.project(project), tasks)
+    ended = not any(task.status in LIVE for task in found)
+    return TasksAnswer(ended=ended, tasks=[TaskAnswer.of(task, caller.t) for task in found])
 
 
 # --- judging and choosing
@@ -494,10 +492,6 @@ async def _until(seconds: float, read: Callable[[], T], done: Callable[[T], bool
             await anyio.sleep(_LOOK_EVERY)
         return answer
     return await anyio.to_thread.run_sync(read)
-
-
-def _goes_on(task: Task) -> bool:
-    return task.status in LIVE
 
 
 #: Tools that change nothing.

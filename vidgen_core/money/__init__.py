@@ -24,9 +24,21 @@ from vidgen_core.money.budget import (
     set_project_limit,
     warn_near,
 )
-from vidgen_core.money.llm_prices import LlmPrice, llm_price, most_tokens
-from vidgen_core.money.price_list import cost_now, prices_of, store_price_list
-from vidgen_core.money.prices import PRICES_AS_OF, Price, built_in_prices, estimate, own_prices, price_of, total
+from vidgen_core.money.prices import (
+    PRICES_AS_OF,
+    LlmPrice,
+    Price,
+    built_in_prices,
+    cost_now,
+    estimate,
+    llm_price,
+    most_tokens,
+    own_prices,
+    price_of,
+    prices_of,
+    store_price_list,
+    total,
+)
 from vidgen_core.money.rates import CREDITS, USD_CNY, convert, rates_of
 
 __all__ = [

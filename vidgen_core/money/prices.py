@@ -4,21 +4,26 @@ Three tables are asked in this order: the user's own (``[[prices]]`` in the sett
 (fetched on request, kept in the store), the built-in one. The built-in table is dated and small. A price that nobody
 published in a form we could check is marked *assumed*; a model that is in no table has no estimate, which is said as
 *unknown*, never as zero.
+
+Requests to language models cost by call, per million tokens, or both: the user's rows for ``writing`` in the price table
+are asked first, then the prices among the settings of writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from vidgen_core.config.money_settings import PriceSettings, PriceUnit
+from vidgen_core.config.schema import Settings
+from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import BillableParty, ProviderId, specs
+from vidgen_core.domain.providers import WRITING, BillableParty, ModelPrice, ProviderId, provider_ids, specs
 from vidgen_core.domain.tasks import GenerationParams
 
 #: When the table was last reviewed.
@@ -131,3 +136,99 @@ def total(amounts: Iterable[Money | None]) -> Money | None:
         return None
     currency = next((money.currency for money in moneys if money.amount), moneys[0].currency)
     return Money(amount=sum((money.amount for money in moneys), Decimal(0)), currency=currency)
+
+
+# --- published lists
+
+
+_LIST: Final = "prices"
+
+
+def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
+    """What ``price_of`` and ``estimate`` take as ``own``: the user's rows and the lists that were fetched."""
+    tx.state.many([f"{_LIST}.{mode.value}" for mode in provider_ids()])
+    return (*own_prices(settings.prices), *(price for mode in provider_ids() for price in listed(tx, mode)))
+
+
+def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
+    """The list of a provider that was fetched last; empty without one."""
+    kept = tx.state.get(f"{_LIST}.{mode.value}")
+    if not kept:
+        return ()
+    day = datetime.fromisoformat(kept["at"]).date()
+    return tuple(Price(provider=mode, **row, source="list", as_of=day) for row in kept["rows"])
+
+
+def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: datetime) -> None:
+    """Store the prices that a provider publishes."""
+    kept = [asdict(row) | {"amount": f"{row.amount:f}"} for row in rows]
+    tx.state.put(f"{_LIST}.{mode.value}", {"at": at.isoformat(), "rows": kept})
+
+
+def cost_now(
+    tx: Tx, settings: Settings, provider: ProviderId, model: str, params: GenerationParams, before: Money | None
+) -> Money | None:
+    """The estimated cost of one take that is submitted now.
+
+    The user's own price goes before what the task was queued with, and that before the other tables.
+    """
+    own = own_prices(settings.prices)
+    mine = price_of(provider, model, own, params)
+    if mine is not None and mine.source == "own":
+        return estimate(provider, model, params, own=own)
+    return before if before is not None else estimate(provider, model, params, own=prices_of(tx, settings))
+
+
+# --- language models
+
+
+_MILLION: Final = Decimal(1_000_000)
+#: Upper bound of the tokens of a picture; models that count tiles take some 1,100 for one of 768 pixels.
+_PICTURE: Final = 2_000
+#: Tokens of every message beside its text, and of the response format.
+_FRAME: Final = 16
+_FORM: Final = 1_000
+
+
+class LlmPrice(Frozen):
+    """The price of one request: the sum of its parts."""
+
+    call: Decimal = Decimal(0)
+    #: For a million input and a million output tokens.
+    million_in: Decimal = Decimal(0)
+    million_out: Decimal = Decimal(0)
+    currency: str
+
+    def of(self, tokens_in: int, tokens_out: int) -> Money:
+        amount = self.call + (self.million_in * tokens_in + self.million_out * tokens_out) / _MILLION
+        return Money(amount=amount, currency=self.currency)
+
+
+def llm_price(settings: Settings) -> LlmPrice | None:
+    """The price of the configured model; None when it is unknown or in more than one currency."""
+    model = settings.writing.model
+    rows = [row for row in settings.prices if row.provider == WRITING]
+    for name in (model, "*"):
+        found = [row for row in rows if row.model == name]
+        if found:
+            if len({row.currency for row in found}) > 1:
+                return None
+            # The first row of a kind counts, as everywhere in the table.
+            parts = {row.unit: row.amount for row in reversed(found)}
+            return LlmPrice(currency=found[0].currency, **parts)
+    writing = settings.writing
+    if not (writing.price_in or writing.price_out):
+        return None
+    return LlmPrice(million_in=writing.price_in, million_out=writing.price_out, currency=writing.currency)
+
+
+def most_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Upper bound of the tokens of a request: no tokenizer in use makes more than one of a byte of UTF-8."""
+    return _FORM + sum(_FRAME + _most(message.get("content")) for message in messages)
+
+
+def _most(content: Any) -> int:
+    if isinstance(content, str):
+        return len(content.encode())
+    parts = content if isinstance(content, list) else []
+    return sum(len(str(part["text"]).encode()) if part.get("type") == "text" else _PICTURE for part in parts)

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
-from vidgen_core.dashboard.components.labels import mode_label, plain
+from vidgen_core.dashboard.components.labels import amount, mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.settings import picture_settings, video_settings
 from vidgen_core.dashboard.shell import sign_in
@@ -119,7 +119,7 @@ def _body(build: BuildSheet, act: Act, canary: bool) -> None:
         st.checkbox(t("preflight.canary"), value=default != "off", key=_CANARY, help=t(f"preflight.canary_{default}"))
     dialogs.buttons(
         "preflight",
-        t("preflight.act", n=t.number(sheet.tasks), price=price_of(sheet)),
+        t("preflight.act", n=t.number(sheet.tasks), price=amount(t, sheet.low)),
         _release,
         act,
         canary,
@@ -149,14 +149,6 @@ def problems(sheet: Preflight) -> None:
 def named(shots: tuple[str, ...]) -> str:
     """The first of some shots by number."""
     return ", ".join(shots[:8]) + (" …" if len(shots) > 8 else "")
-
-
-def price_of(sheet: Preflight) -> str:
-    """The price on the button."""
-    t = current_visit().t
-    if sheet.low is None:
-        return t("shell.price_unknown")
-    return t.money(sheet.low, estimated=True) if sheet.low.amount else t("shell.free")
 
 
 def _release(act: Act, canary: bool, again: bool) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from vidgen_core import money
 from vidgen_core.dashboard.components import batches, dialogs, preflight, retry_dialog, task_table
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
-from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.components.labels import amount, plain
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import current_visit, handle_errors, session_value, toast_later
@@ -57,10 +57,7 @@ def _unpin(ids: list[int]) -> None:
 
 
 def _start_price(t: Text, items: Sequence[Actionable]) -> str:
-    total = money.total(item.task.cost for item in items)
-    if total is None:
-        return t("shell.price_unknown")
-    return t.money(total, estimated=True) if total.amount else t("shell.free")
+    return amount(t, money.total(item.task.cost for item in items))
 
 
 _UNFINISHED: Final = LIVE | {TaskStatus.PENDING}

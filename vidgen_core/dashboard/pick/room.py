@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
+import segno
 import streamlit as st
 
 from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import price, reasons, spoken, verdict_label
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
-from vidgen_core.dashboard.pick import order, share
+from vidgen_core.dashboard.pick import order
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, open_page, session_value
+from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, open_page, session_value
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import ShotParams
-from vidgen_core.domain.takes import Take, TakeReview, goes_out, stand_ins
+from vidgen_core.domain.takes import ReviewLink, Take, TakeReview, goes_out, stand_ins
 from vidgen_core.domain.tasks import LIVE
 from vidgen_core.i18n import VERDICT_ICONS, Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.library.reviews import DAYS
 from vidgen_core.services.library.shots import ShotView
 
 KEY: Final = "review"
@@ -203,7 +206,7 @@ def _new_prompt(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
 
 
 def _share(visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
-    dialogs.ask(visit.t("review.share"), share.dialog, width="medium")
+    dialogs.ask(visit.t("review.share"), share_dialog, width="medium")
 
 
 def _export(_visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
@@ -242,3 +245,71 @@ _ON_TAKE: Final[dict[str, Callable[[Visit, int, int, Mapping[str, Any]], None]]]
     "reject": _reject,
     "unreject": _unreject,
 }
+
+
+# --- review links
+
+
+#: Days that can be chosen.
+_DAYS = (1, 3, DAYS, 30)
+#: Links shown in the dialog.
+_SHOWN = 5
+
+
+def share_dialog() -> None:
+    """The form, and the links that work."""
+    visit = current_visit()
+    t = visit.t
+    st.markdown(t("review.share_help"))
+    st.segmented_control(
+        t("review.days"),
+        _DAYS,
+        default=DAYS,
+        required=True,
+        format_func=lambda days: t.n("review.days_n", days),
+        key="review_days",
+    )
+    with st.container(horizontal=True):
+        st.text_input(t("review.for"), key="review_for", max_chars=60)
+        st.text_input(
+            t("review.password_optional"), type="password", key="review_password", autocomplete="new-password"
+        )
+    st.button(t("review.make"), type="primary", icon=":material/add_link:", key="review_make", on_click=_make)
+    now = datetime.now(UTC)
+    for link in [link for link in visit.app.reviews.links(visit.project.id) if link.works(now)][:_SHOWN]:
+        _show(visit, link)
+
+
+def url_of(visit: Visit, link: ReviewLink) -> str:
+    """The address of a link as the browser knows this server."""
+    origin = "/".join(str(st.context.url or "http://127.0.0.1:8501").split("/")[:3])
+    return origin + outside(f"/review/{visit.app.reviews.token(link)}")
+
+
+def _show(visit: Visit, link: ReviewLink) -> None:
+    t, url = visit.t, url_of(visit, link)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"review_link_{link.id}"):
+        # White around the code, in dark themes as well: cameras need the contrast.
+        st.image(segno.make(url, error="m").svg_inline(scale=4, light="white", border=3), width=132)
+        with st.container():
+            # As plain text: somebody has typed the name.
+            st.text(" · ".join(part for part in (link.name, _facts(t, link)) if part))
+            st.code(url, language=None, wrap_lines=True)
+            st.button(t("review.revoke"), key=f"review_revoke_{link.id}", on_click=_revoke, args=(link.id,))
+
+
+def _facts(t: Text, link: ReviewLink) -> str:
+    until = t("review.until", at=t.datetime(link.expires_at, clock()))
+    return f"{until} · {t('review.has_password')}" if link.password else until
+
+
+@handle_errors
+def _make() -> None:
+    visit, state = current_visit(), st.session_state
+    visit.app.reviews.share(visit.project.id, state["review_days"], state["review_password"], state["review_for"])
+    state["review_password"] = state["review_for"] = ""
+
+
+@handle_errors
+def _revoke(link_id: int) -> None:
+    current_visit().app.reviews.revoke(link_id)

@@ -208,23 +208,29 @@ class Form:
 
     # --- the end of a form
 
-    def show_wrong(self) -> None:
-        """Why the last save did not happen."""
+    def show_end(
+        self,
+        save: Callable[..., None] | None = None,
+        *args: Any,
+        verb: str = "common.save",
+        cancel: Callable[[], None] | None = None,
+    ) -> None:
+        """The complaint of the last save, Cancel and Save.
+
+        :param save: called instead of ``save`` with ``args``
+        :param verb: id of what the button says
+        """
         if self.state["wrong"]:
             st.error(self.state["wrong"], icon=":material/error:")
-
-    def show_end(self) -> None:
-        """The complaint of the last save, Cancel and Save."""
-        self.show_wrong()
         with st.container(horizontal=True, horizontal_alignment="right"):
-            st.button(self.t("common.cancel"), key=f"{self.name}_cancel", on_click=self.begin)
-            st.button(self.t("common.save"), key=f"{self.name}_save", type="primary", on_click=self._save)
+            st.button(self.t("common.cancel"), key=f"{self.name}_cancel", on_click=cancel or self.begin)
+            st.button(self.t(verb), key=f"{self.name}_save", type="primary", on_click=save or self._save, args=args)
 
     def _save(self) -> None:
         self.save()
 
     def save(self, more: dict[str, Any] | None = None) -> bool:
-        """Check and write everything that was changed, at once; what is wrong is kept for ``show_wrong``.
+        """Check and write everything that was changed, at once; what is wrong is kept for ``show_end``.
 
         :param more: settings that are changed along, e.g. keys
         """

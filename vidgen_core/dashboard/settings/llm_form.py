@@ -19,7 +19,7 @@ _RESULT: Final = "_writing_test"
 
 
 def show(visit: Visit) -> None:
-    form, t = Form(visit, "writing"), visit.t
+    form = Form(visit, "writing")
     left, right = st.columns(2, gap="medium")
     with left:
         form.field("writing.base_url")
@@ -30,10 +30,7 @@ def show(visit: Visit) -> None:
     with right:
         for name in ("temperature", "piece_size", "max_concurrent", "price_in", "price_out", "currency"):
             form.field(f"writing.{name}")
-    form.show_wrong()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(t("common.cancel"), key="writing_cancel", on_click=form.begin)
-        st.button(t("common.save"), key="writing_save", type="primary", on_click=_save, args=(form,))
+    form.show_end(_save, form)
 
 
 def _key(form: Form) -> None:

@@ -30,10 +30,7 @@ def _body() -> None:
     drawing = drawn_by(form)
     video_settings.key_field(form, paid_picture_provider())
     fields(form, drawing)
-    form.show_wrong()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(form.t("common.cancel"), key="images_cancel", on_click=st.rerun)
-        st.button(form.t("pictures.settings_save"), key="images_save", type="primary", on_click=_save, args=(form,))
+    form.show_end(_save, form, verb="pictures.settings_save", cancel=st.rerun)
 
 
 def _save(form: Form) -> None:

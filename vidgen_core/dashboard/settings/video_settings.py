@@ -52,20 +52,13 @@ def _body(mode: ProviderId) -> None:
     with right:
         form.number("runner.poll_interval", step=0.5)
     settings_form.notes(form, takes)
-    _end(form, mode)
+    form.show_end(_save, form, mode, verb="settings.save_video", cancel=st.rerun)
 
 
 def _concurrency(form: Form, mode: ProviderId) -> str:
     """The setting that decides: the provider's own where it has one."""
     own = form.settings.providers.of(mode).max_concurrent
     return f"providers.{mode}.max_concurrent" if own else "runner.max_concurrent"
-
-
-def _end(form: Form, mode: ProviderId) -> None:
-    form.show_wrong()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(form.t("common.cancel"), key="video_cancel", on_click=st.rerun)
-        st.button(form.t("settings.save_video"), key="video_save", type="primary", on_click=_save, args=(form, mode))
 
 
 def _save(form: Form, mode: ProviderId) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
-from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.components.labels import amount, plain
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
@@ -117,7 +117,7 @@ def _sheet(sheet: Preflight) -> None:
         help=t("way.limit_help"),
     )
     dialogs.buttons(
-        "way", t("way.act", price=preflight.price_of(sheet)), _released, limit, until, icon=":material/auto_mode:"
+        "way", t("way.act", price=amount(t, sheet.low)), _released, limit, until, icon=":material/auto_mode:"
     )
 
 

@@ -6,24 +6,30 @@ Errors travel as HTTP 200 with a code in the body, as measured by public clients
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import httpx
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vidgen_core.fake_provider.faults import KIE
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
-from vidgen_core.fake_provider.kie import callbacks
 from vidgen_core.fake_provider.kie.records import record_of
 from vidgen_core.fake_provider.kie.validation import check_task, check_veo, price_of
 from vidgen_core.fake_provider.polls import find_job, poll_view
 from vidgen_core.fake_provider.refusals import KIE_REFUSALS, Refusal, kie_refusal
+from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
 from vidgen_core.fake_provider.submissions import (
     Submission,
@@ -37,6 +43,56 @@ from vidgen_core.fake_provider.submissions import (
     uploaded_picture,
 )
 from vidgen_core.fake_provider.wire import AnyJSON
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+#: seconds, as documented
+_TIMEOUT: Final = 15.0
+
+
+def schedule_callback(app: Starlette, job: Job, record: Callable[[], dict[str, Any]]) -> None:
+    """Call back when the job has ended; ``record`` returns its record at that time."""
+    if urlsplit(job.order.callback).hostname not in _LOOPBACK or job.has("stuck"):
+        return
+    task = asyncio.create_task(_call(app.state.rehearsal, job, record))
+    app.state.callbacks.add(task)
+    task.add_done_callback(app.state.callbacks.discard)
+
+
+async def _call(rehearsal: Rehearsal, job: Job, record: Callable[[], dict[str, Any]]) -> None:
+    # The clock of the rehearsal may go slower than that of the event loop.
+    while (left := job.ends - rehearsal.now()) > 0:  # noqa: ASYNC110 - the end is a moment of a clock
+        await asyncio.sleep(left)
+    body = payload(job, record())
+    headers = sign(rehearsal.options.webhook_key, job.id, int(rehearsal.now()))
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client:
+            (await client.post(job.order.callback, json=body, headers=headers)).raise_for_status()
+    except httpx.HTTPError:
+        rehearsal.counters.callbacks_failed += 1
+    else:
+        rehearsal.counters.callbacks_sent += 1
+
+
+def payload(job: Job, record: dict[str, Any]) -> dict[str, Any]:
+    """The body of the callback, in the form of the interface of the job."""
+    failed = job.failure is not None
+    if job.order.interface == "jobs":
+        message = "Playground task failed." if failed else "Playground task completed successfully."
+        return {"code": 501 if failed else 200, "msg": message, "data": record}
+    if failed:
+        return {"code": record["errorCode"], "msg": record["errorMessage"], "data": {"taskId": job.id}}
+    info = record.get("response") or {}
+    data = {"taskId": job.id, "info": info, "fallbackFlag": False}
+    return {"code": 200, "msg": "Veo3.1 video generated successfully.", "data": data}
+
+
+def sign(key: str, task_id: str, timestamp: int) -> dict[str, str]:
+    """The headers that prove the sender: base64(HMAC-SHA256(key, taskId + "." + timestamp)); none without a key."""
+    if not key:
+        return {}
+    digest = hmac.new(key.encode(), f"{task_id}.{timestamp}".encode(), hashlib.sha256).digest()
+    return {"X-Webhook-Timestamp": str(timestamp), "X-Webhook-Signature": base64.b64encode(digest).decode()}
+
 
 FILES: Final = "kie-files"
 UPLOADS: Final = "/kie-uploads/"
@@ -150,7 +206,7 @@ async def _submit(
     if order is None:
         return (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
     job, answer = accept(submission, order, dialect, rehearsal)
-    callbacks.schedule_callback(request.app, job, lambda: record_of(poll_view(request, job, FILES, fresh_link=False)))
+    schedule_callback(request.app, job, lambda: record_of(poll_view(request, job, FILES, fresh_link=False)))
     return answer
 
 

@@ -9,12 +9,13 @@ answer by the reference and adopts it, free of charge.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
@@ -23,6 +24,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import Failure, GenerationParams
+from vidgen_core.media.disk import replacing
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image
 from vidgen_core.providers.base import (
@@ -47,10 +49,59 @@ from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, data_uri_slot, form_body
 from vidgen_core.providers.images import models as images_models
 from vidgen_core.providers.images.models import Way
-from vidgen_core.providers.images.response_cache import ResponseCache
 from vidgen_core.providers.images.responses import TABLE, PictureResult, answered, broken, picture_in, why_no_picture
 from vidgen_core.providers.images.spec import ImagesSettings
 from vidgen_core.providers.yunwu.responses import said_by
+
+
+class CachedResponse(NamedTuple):
+    """What an order was answered with: a picture's file, its link, or why there is none."""
+
+    file: Path | None = None
+    url: str | None = None
+    failure: Failure | None = None
+
+
+class ResponseCache:
+    """One folder; what lies in it is named by the order's reference."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, name: str, picture: bytes | None = None, url: str | None = None, why: Failure | None = None) -> None:
+        """Write an answer down; it is there for ``read`` once it is whole and durable.
+
+        :raises FileError: disk_full, folder_read_only
+        """
+        note: dict[str, Any] = {"picture": picture is not None, "url": url}
+        if why is not None:
+            note["failure"] = why.model_dump(mode="json")
+        if picture is not None:
+            with replacing(self._picture(name), ".new") as path:
+                path.write_bytes(picture)
+        with replacing(self._note(name), ".new") as path:
+            path.write_text(json.dumps(note), "utf-8")
+
+    def read(self, name: str) -> CachedResponse | None:
+        """The answer; None where there is none."""
+        try:
+            note = json.loads(self._note(name).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        why = Failure.model_validate(note["failure"]) if "failure" in note else None
+        return CachedResponse(self._picture(name) if note["picture"] else None, note["url"], why)
+
+    def forget(self, name: str) -> None:
+        """The picture is safe elsewhere, or nobody wants it."""
+        self._note(name).unlink(missing_ok=True)
+        self._picture(name).unlink(missing_ok=True)
+
+    def _note(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+    def _picture(self, name: str) -> Path:
+        return self._folder / f"{name}.picture"
+
 
 logger = logging.getLogger(__name__)
 

@@ -47,15 +47,14 @@ class Disputes(Service):
         :param empty: without anything that fits, a pack that says so, for those who can only be given a file
         :raises InputError: ``period_backwards`` (since, until); ``dispute_empty``: nothing was sent that fits
         """
-        if since is not None and until is not None and until < since:
-            raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
+        begin, end = period(since, until)
         wanted = DisputeFilter(
             project_id=project_id,
             task_ids=None if task_ids is None else tuple(task_ids),
             provider=provider,
             kinds=frozenset(kinds),
-            since=midnight(since),
-            until=midnight(until and until + timedelta(days=1)),
+            since=begin,
+            until=end,
             successes=successes,
         )
         with self._ctx.store.read() as tx:
@@ -85,6 +84,15 @@ class Disputes(Service):
         write_bytes(pack, target)
 
 
-def midnight(day: date | None) -> datetime | None:
-    """The beginning of a day on the clock of this machine."""
-    return None if day is None else datetime.combine(day, time()).astimezone()
+def period(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
+    """Begin and end of some days, both included, on the clock of this machine.
+
+    :raises InputError: ``period_backwards`` (since, until)
+    """
+    if since is not None and until is not None and until < since:
+        raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
+    begin, end = (
+        None if day is None else datetime.combine(day, time()).astimezone()
+        for day in (since, until and until + timedelta(days=1))
+    )
+    return begin, end

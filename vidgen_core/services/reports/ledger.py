@@ -6,22 +6,21 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from vidgen_core.db import Journal, JournalState
+from vidgen_core.db import Journal
 from vidgen_core.db.ledger_chain import Head, LedgerLine, line_hash
 from vidgen_core.db.schema.columns import MICRO
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import BillableParty, billable_party
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
-from vidgen_core.services.reports.disputes import midnight
+from vidgen_core.services.reports.disputes import period
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -149,11 +148,8 @@ class Ledger(Service):
     @requires(Role.VIEWER)
     def verify(self) -> LedgerCheck:
         """Look through every line, and compare each request with its last one."""
-        try:
-            # Before the database: what is written meanwhile must not look like what was cut off.
-            journal = Journal(self._ctx.locations.journal).read()
-        except FileError:
-            journal = JournalState(damaged=True)
+        # Before the database: what is written meanwhile must not look like what was cut off.
+        journal = Journal(self._ctx.locations.journal).look()
         with self._ctx.store.read() as tx:
             return check(tx, journal.ledger)
 
@@ -209,10 +205,9 @@ class Ledger(Service):
     def _rows(
         self, project_id: int | None, since: date | None, until: date | None, newest: int | None
     ) -> Sequence[Row[Any]]:
-        if since is not None and until is not None and until < since:
-            raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
+        begin, end = period(since, until)
         with self._ctx.store.read() as tx:
-            return tx.chain.requests(project_id, midnight(since), midnight(until and until + timedelta(days=1)), newest)
+            return tx.chain.requests(project_id, begin, end, newest)
 
 
 def check(tx: Tx, told: Head | None) -> LedgerCheck:
@@ -298,31 +293,19 @@ def _request(row: Row[Any]) -> PaidRequest:
     theirs = cost if charge is ChargeStatus.CHARGED else None
     if charge is ChargeStatus.REFUNDED and row.currency:
         theirs = Money(amount=Decimal(0), currency=row.currency)
-    return PaidRequest(
-        kind=row.kind,
-        id=row.id,
-        project=row.project or "–",
-        shot=row.shot,
-        take=row.take,
-        task_id=row.task_id,
-        provider=billable_party(row.provider),
-        model=row.model,
-        key=row.key_label,
-        at=_time(row.at) or datetime.fromtimestamp(0, UTC),
-        accepted_at=_time(row.accepted_at),
-        ended_at=_time(row.ended_at),
-        state=row.state,
-        charge=charge,
-        failure=row.failure,
-        cost=cost,
-        ours=_money(row.ours, row.ours_currency),
-        theirs=theirs,
-        agent=row.agent,
-        remote_id=row.remote_id,
-        request_id=row.request_id,
-        line=row.line,
-        hash=row.hash,
-    )
+    known = {
+        "project": row.project or "–",
+        "provider": billable_party(row.provider),
+        "key": row.key_label,
+        "at": _time(row.at) or datetime.fromtimestamp(0, UTC),
+        "accepted_at": _time(row.accepted_at),
+        "ended_at": _time(row.ended_at),
+        "charge": charge,
+        "cost": cost,
+        "ours": _money(row.ours, row.ours_currency),
+        "theirs": theirs,
+    }
+    return PaidRequest(**known, **{name: getattr(row, name) for name in PaidRequest.model_fields.keys() - known.keys()})
 
 
 def _money(micros: int | None, currency: str | None) -> Money | None:

@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core.db.repositories.reports import FigureFilter, Spent, Times
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import ErrorKind, InputError
+from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId, billable_party
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import CREDITS, convert, rates_of
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
+from vidgen_core.services.reports.disputes import period
 from vidgen_core.services.reports.values import (
     Day,
     Drawing,
@@ -79,12 +80,11 @@ class Reports(Service):
         :param until: the last day; None: to the end
         :raises InputError: ``period_backwards`` (since, until)
         """
-        if since is not None and until is not None and until < since:
-            raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
+        begin, end = period(since, until)
         settings = self._ctx.settings()
         wanted = FigureFilter(_number(since), _number(until), project_id, provider)
         with self._ctx.store.read() as tx:
-            return _Reckoning(tx, settings, wanted).figures(since, until)
+            return _Reckoning(tx, settings, wanted).figures(since, until, begin, end)
 
     @requires(Role.VIEWER)
     def csv(self, figures: Report, t: Text) -> bytes:
@@ -107,11 +107,13 @@ class _Reckoning:
         #: Those of tasks; a question to a language model is none.
         self._attempts = [one for one in self._spent if one.provider != WRITING]
 
-    def figures(self, since: date | None, until: date | None) -> Report:
+    def figures(self, since: date | None, until: date | None, begin: datetime | None, end: datetime | None) -> Report:
         counts = _counts((end.status, end.n) for end in self._ends)
         spend = self._spend(self._spent)
         completed, chosen = counts[TaskStatus.COMPLETED], counts["chosen"]
-        takes, hours, last = self._tx.reports.busy_hours(self._wanted, *_hours_of(since, until))
+        takes, hours, last = self._tx.reports.busy_hours(
+            self._wanted, _hour(begin) if begin else 0, _hour(end) if end else 2**31
+        )
         week = self._tx.reports.takes_by_hour(self._wanted, last - _HOURS + 1, last + 1)
         return Report(
             since=since,
@@ -133,16 +135,14 @@ class _Reckoning:
             acceptance_rate=chosen / completed if completed else None,
             cost_per_chosen=spend.each(chosen),
             suggestion=self._suggestion(),
-            drawing=self._drawing(since, until, chosen),
+            drawing=self._drawing(begin, end, chosen),
             days=self._days(),
             providers=tuple(self._shares(by_model=False)),
             models=tuple(self._shares(by_model=True)),
             keys=tuple(self._keys()),
         )
 
-    def _drawing(self, since: date | None, until: date | None, chosen: int) -> Drawing | None:
-        begin = None if since is None else datetime.combine(since, time()).astimezone()
-        end = None if until is None else datetime.combine(until + timedelta(days=1), time()).astimezone()
+    def _drawing(self, begin: datetime | None, end: datetime | None, chosen: int) -> Drawing | None:
         drawn, spent = self._tx.reports.drawn(self._wanted, begin, end)
         if not drawn.draws:
             return None
@@ -371,11 +371,5 @@ def _number(day: date | None) -> int | None:
     return None if day is None else (day - _EPOCH).days
 
 
-def _hours_of(since: date | None, until: date | None) -> tuple[int, int]:
-    """The hours of days on this machine's clock."""
-    first = 0 if since is None else _hour(since)
-    return first, 2**31 if until is None else _hour(until + timedelta(days=1))
-
-
-def _hour(day: date) -> int:
-    return int(datetime.combine(day, time()).astimezone().timestamp()) // _HOUR
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp()) // _HOUR

@@ -83,12 +83,7 @@ class SentResponse(ResponseModel):
             model=seen.plan.model,
             mode=params.mode.value if params.mode else None,
             prompt=params.prompt,
-            references=[
-                ReferenceFields(
-                    image=where(one.image) if one.image else None, image_url=one.image_url, role=one.role.value
-                )
-                for one in params.references
-            ],
+            references=[ReferenceFields.of(one, where) for one in params.references],
             characters=[
                 SentCharacter(name=one.name, pictures=[where(key) for key in one.images], words=one.words)
                 for one in params.characters

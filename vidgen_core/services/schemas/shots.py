@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vidgen_core.domain.shots import ShotReference
 from vidgen_core.i18n import Text
 from vidgen_core.services.library.chains import ChainView
 from vidgen_core.services.library.shots import ShotView
@@ -20,6 +21,11 @@ class ReferenceFields(ResponseModel):
     image_url: str | None
     role: str
     """``character``, ``style`` or ``object``."""
+
+    @classmethod
+    def of(cls, picture: ShotReference, where: Callable[[str], str]) -> ReferenceFields:
+        image = where(picture.image) if picture.image else None
+        return cls(image=image, image_url=picture.image_url, role=picture.role.value)
 
 
 class ShotFields(ResponseModel):
@@ -92,26 +98,15 @@ class ShotFiles(ShotFields):
             **shot_fields(view, project, lambda key: str(images / key)),
             image=str(images / view.shot.image) if view.shot.image else None,
             pictures=[
-                PictureFile(
-                    number=picture.number,
+                PictureFile.filled(
+                    picture,
                     file=str(images / picture.image) if picture.image else None,
                     model=picture.model or None,
-                    warnings=list(picture.warnings),
-                    chosen=picture.chosen,
                 )
                 for picture in view.candidates
             ],
             takes=[
-                TakeFile(
-                    take=take.number,
-                    file=take.place,
-                    seconds=take.seconds,
-                    width=take.width,
-                    height=take.height,
-                    chosen=take.id == chosen,
-                    trim_in=take.trim_in,
-                    trim_out=take.trim_out,
-                )
+                TakeFile.filled(take, take=take.number, file=take.place, chosen=take.id == chosen)
                 for take in view.takes
             ],
         )
@@ -133,14 +128,7 @@ def shot_fields(view: ShotView, project: str, where: Callable[[str], str]) -> di
         "image_url": shot.image_url,
         "last_frame": where(shot.last_frame) if shot.last_frame else None,
         "last_frame_url": shot.last_frame_url,
-        "references": [
-            ReferenceFields(
-                image=where(picture.image) if picture.image else None,
-                image_url=picture.image_url,
-                role=picture.role.value,
-            )
-            for picture in shot.references
-        ],
+        "references": [ReferenceFields.of(picture, where) for picture in shot.references],
         "params": shot.params.model_dump(mode="json", exclude_none=True),
         "extra": shot.extra,
         "chain": shot.chain,

@@ -99,7 +99,7 @@ def _nobody_runs(locations: Locations) -> Iterator[None]:
 
 def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], None]) -> Restored:
     database, journal = locations.database, Journal(locations.journal)
-    found, working = _look(journal), database.with_name(f"{database.name}.restoring")
+    found, working = journal.look(), database.with_name(f"{database.name}.restoring")
     try:
         _copy(backup, working)
         present = _bought_in(database)
@@ -132,13 +132,6 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
     finally:
         for ending in _BESIDE:
             working.with_name(working.name + ending).unlink(missing_ok=True)
-
-
-def _look(journal: Journal) -> JournalState:
-    try:
-        return journal.read()
-    except FileError:
-        return JournalState(damaged=True)
 
 
 def _copy(backup: Path, working: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import Field
 
-from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
+from vidgen_core.db import ActiveCount, Journal, Store, Tx
 from vidgen_core.db.repositories.state import HeartbeatRepository
 from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused
 from vidgen_core.domain.base import Frozen
@@ -272,7 +272,7 @@ class WorkerControl:
 
         :returns: how many tasks were set aside
         """
-        aside, found = 0, self._journal_look()
+        aside, found = 0, self._journal.look()
         with self._ctx.store.write() as tx:
             doubt = database_age.doubt(tx, found)
             pauses = [PROVIDER_PAUSE.get(tx, mode) for mode in provider_ids()]
@@ -307,15 +307,9 @@ class WorkerControl:
     @requires(Role.VIEWER)
     def doubt(self) -> Doubt | None:
         """Why nothing paid is sent from this database: it may be older than what was bought."""
-        found = self._journal_look()
+        found = self._journal.look()
         with self._ctx.store.read() as tx:
             return database_age.doubt(tx, found)
-
-    def _journal_look(self) -> JournalState:
-        try:
-            return self._journal.read()
-        except FileError:
-            return JournalState(damaged=True)
 
     @requires(Role.MAKER)
     def release(self, mode: ProviderId) -> None:

@@ -23,7 +23,7 @@ from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenErr
 from vidgen_core.domain.providers import ProviderId, specs
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.idempotency import Idempotency, document
-from vidgen_core.web.api.routers import characters, money, providers, reports, reviews, scripts, shots, tasks, work
+from vidgen_core.web.api.routers import money, providers, reports, reviews, scripts, shots, tasks, work
 from vidgen_core.web.api.routers.callback import CALLBACKS, Callbacks, callback_routes
 from vidgen_core.web.api.routers.providers import PROGRESS
 from vidgen_core.web.error_responses import envelope, text_of
@@ -84,7 +84,6 @@ def _application(readers: tuple[tuple[ProviderId, str], ...]) -> FastAPI:
         reports.router,
         reviews.router,
         shots.router,
-        characters.router,
         money.router,
         scripts.router,
         tasks.router,

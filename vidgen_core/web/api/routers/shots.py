@@ -1,4 +1,4 @@
-"""Shots, their pictures, and which of their takes is chosen."""
+"""Shots, their pictures, which of their takes is chosen, and the characters of a project."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.domain.takes import Verdict
-from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.library.characters import CharacterUse
 from vidgen_core.services.schemas.base import Cost
+from vidgen_core.services.schemas.characters import CharacterResponse, SentResponse
 from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ChainResponse
 from vidgen_core.web.api.common import (
@@ -37,6 +38,8 @@ from vidgen_core.web.api.schemas.shots import (
     BestRequest,
     BestTakeResponse,
     ChainLinkRequest,
+    CharacterDeletedResponse,
+    CharacterRequest,
     ChoiceRequest,
     DeletedResponse,
     DrawRequest,
@@ -60,6 +63,7 @@ from vidgen_core.web.api.schemas.shots import (
     UseRequest,
 )
 from vidgen_core.web.api.schemas.tasks import GenerateResponse
+from vidgen_core.web.middleware.base_path import address
 
 router = APIRouter()
 
@@ -240,12 +244,7 @@ def list_finishing(app: App, t: Catalogue, take_id: PathId) -> list[FinishOfferR
 @router.post("/takes/{take_id}/finish", tags=["shots"], responses=errors(404, 409))
 def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) -> GenerateResponse:
     """Queue another take that is made from this one, or say what that would cost."""
-    asked = FinishOptions(
-        verb=FinishVerb(body.verb),
-        prompt=body.prompt,
-        seconds=body.seconds,
-        provider=body.provider,
-    )
+    asked = _finish_options(body)
     if body.dry_run:
         return estimate_response(app.finishing.estimate(take_id, asked), t)
     where = app.projects.get(app.takes.get(take_id).project_id)
@@ -256,13 +255,7 @@ def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) ->
 def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSheetResponse:
     """Queue the same for every chosen take that can have it, as one batch; with ``dry_run`` say what it would do and cost."""
     where = project_of(app, body.project)
-    asked = FinishOptions(
-        verb=FinishVerb(body.verb),
-        prompt=body.prompt,
-        seconds=body.seconds,
-        provider=body.provider,
-    )
-    ids = _shot_ids(app, where.id, body.shots)
+    asked, ids = _finish_options(body), _shot_ids(app, where.id, body.shots)
     sheet = app.finishing.sheet(where.id, asked, ids)
     made = None if body.dry_run else app.finishing.order_chosen(where.id, asked, ids, body.ceiling)
     return FinishSheetResponse(
@@ -270,6 +263,10 @@ def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSh
         preflight=PreflightResponse.of(sheet.preflight, t),
         queued=None if made is None else generated_response(app, t, where, made),
     )
+
+
+def _finish_options(body: FinishRequest | FinishChosenRequest) -> FinishOptions:
+    return FinishOptions.model_validate(body.model_dump(include=set(FinishOptions.model_fields)))
 
 
 def _shot_ids(app: Vidgen, project_id: int, numbers: Iterable[str] | None) -> list[int] | None:
@@ -374,3 +371,52 @@ def choose_picture(app: App, picture_id: PathId) -> list[PictureResponse]:
 def _answer(app: Vidgen, shot_id: int) -> ShotResponse:
     view = app.shots.view(shot_id)
     return ShotResponse.of(view, app.projects.get(view.shot.project_id).name)
+
+
+# --- characters
+
+_Name = Annotated[str, Query(min_length=1, max_length=80, description="The character by its name.")]
+
+
+def _picture(key: str) -> str:
+    return address(f"/app/static/media/picture/{key}")
+
+
+def _response(use: CharacterUse) -> CharacterResponse:
+    return CharacterResponse.of(use, _picture)
+
+
+@router.get("/characters", tags=["characters"], responses=errors(404))
+def list_characters(app: App, project: ProjectName = DEFAULT) -> list[CharacterResponse]:
+    """The characters of a project, where they are named, and what making old takes again costs."""
+    return [_response(use) for use in app.characters.uses(project_of(app, project).id)]
+
+
+@router.put("/characters", tags=["characters"], responses=errors(404))
+def save_character(app: App, body: CharacterRequest) -> CharacterResponse:
+    """Add a character, or change what is given of it; what was not sent yet follows."""
+    where = project_for(app, body.project)
+    given = body.model_dump(include={"new_name", "description", "voice", "images"}, exclude_none=True)
+    return _response(app.characters.save(where.id, body.name, **given))
+
+
+@router.post("/characters/pictures", tags=["characters"], responses=errors(404), openapi_extra=FILE)
+def add_character_picture(app: App, data: File, name: _Name, project: ProjectName = DEFAULT) -> CharacterResponse:
+    """Give a character one more picture; the body is the file. A character that is not there is added."""
+    where = project_of(app, project)
+    if not data:
+        raise InputError("body_empty")
+    return _response(app.characters.save(where.id, name, more_images=[app.shots.keep_image(data)]))
+
+
+@router.delete("/characters", tags=["characters"], responses=errors(404))
+def delete_character(app: App, name: _Name, project: ProjectName = DEFAULT) -> CharacterDeletedResponse:
+    """Take a character away; prompts keep its name, which is then sent as it stands."""
+    use = app.characters.delete(project_of(app, project).id, name)
+    return CharacterDeletedResponse(deleted=use.character.name, shots=[shot.number for shot in use.shots])
+
+
+@router.get("/shots/{shot_id}/sent", tags=["characters"], responses=errors(404))
+def show_sent(app: App, t: Catalogue, shot_id: PathId) -> SentResponse:
+    """What a take of a shot would be made from now, with its characters as its model gets them."""
+    return SentResponse.of(app.characters.preview(app.shots.get(shot_id)), _picture, t)

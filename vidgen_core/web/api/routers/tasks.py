@@ -23,7 +23,6 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate
-from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.generation.validation import Generated
 from vidgen_core.services.schemas.base import Cost
 from vidgen_core.services.schemas.money import OrderedResponse
@@ -197,25 +196,25 @@ def retry_tasks(app: App, t: Catalogue, body: RetryRequest) -> PaidOutcomeRespon
 @router.post("/look-again")
 def look_again(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Go on waiting for jobs that timed out, were given up or whose submit is in doubt: free."""
-    return _outcome(app.tasks.look_again(numbers(body.ids)), t)
+    return OutcomeResponse.of(app.tasks.look_again(numbers(body.ids)), t)
 
 
 @router.post("/download-again")
 def download_again(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Fetch videos of finished jobs again: free."""
-    return _outcome(app.tasks.download_again(numbers(body.ids)), t)
+    return OutcomeResponse.of(app.tasks.download_again(numbers(body.ids)), t)
 
 
 @router.post("/cancel")
 def cancel_tasks(app: App, t: Catalogue, body: CancelRequest) -> OutcomeResponse:
     """End what was not sent; with ``give_up`` stop waiting for what was."""
-    return _outcome(app.tasks.cancel(numbers(body.ids), body.give_up), t)
+    return OutcomeResponse.of(app.tasks.cancel(numbers(body.ids), body.give_up), t)
 
 
 @router.post("/delete")
 def delete_tasks(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Take tasks off the list; finished videos stay on the disk."""
-    return _outcome(app.tasks.delete(numbers(body.ids)), t)
+    return OutcomeResponse.of(app.tasks.delete(numbers(body.ids)), t)
 
 
 @router.post("/adopt", responses=errors(404, 409))
@@ -235,7 +234,7 @@ def get_task(app: App, t: Catalogue, task_id: PathId) -> TaskResponse:
 def delete_task(app: App, t: Catalogue, task_id: PathId) -> OutcomeResponse:
     """Take one task off the list."""
     app.tasks.get(task_id)
-    return _outcome(app.tasks.delete([task_id]), t)
+    return OutcomeResponse.of(app.tasks.delete([task_id]), t)
 
 
 @router.get("/{task_id}/attempts", responses=errors(404))
@@ -291,10 +290,6 @@ def get_video(app: App, task_id: PathId) -> FileResponse:
     file, name = existing(app.takes.stored(take)), PurePath(take.file).name
     headers = {"ETag": f'"{take.sha256}"'}
     return StoredFileResponse(file, media_type=media_type(PurePath(name)), filename=name, headers=headers)
-
-
-def _outcome(outcome: Outcome, t: Text) -> OutcomeResponse:
-    return OutcomeResponse.of(outcome, t)
 
 
 def _answer(app: Vidgen, t: Text, task: Task) -> TaskResponse:

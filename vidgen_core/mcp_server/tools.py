@@ -156,23 +156,20 @@ def look(
 ) -> list[str | Image]:
     """Look at a shot: its reference picture, a candidate for it by its number, or the first picture of a take."""
     app, found = caller.app, caller.shot(caller.project(project), shot)
-    if picture is not None:
-        drawn = next((one for one in app.pictures.of_shot(found.id) if one.number == picture), None)
-        if drawn is None or drawn.image is None:
+    if picture is None and take is not None:
+        video = next((one for one in app.takes.takes_of(found.id) if one.number == take), None)
+        name, path = f"{found.number}-v{take}", app.takes.poster(video) if video else None
+        if path is None:
+            raise NotFound("video_not_there")
+    else:
+        name, key = found.number, found.image
+        if picture is not None:
+            drawn = (one.image for one in app.pictures.of_shot(found.id) if one.number == picture)
+            name, key = f"{found.number} {picture}", next(drawn, None)
+        if not key:
             raise NotFound("picture_not_there", shot=found.number)
-        return [
-            f"{found.number} {picture}",
-            Image(data=pictures.jpeg(app.shots.image_path(drawn.image)), format="jpeg"),
-        ]
-    if take is None:
-        if not found.image:
-            raise NotFound("picture_not_there", shot=found.number)
-        return [found.number, Image(data=pictures.jpeg(app.shots.image_path(found.image)), format="jpeg")]
-    video = next((one for one in app.takes.takes_of(found.id) if one.number == take), None)
-    poster = app.takes.poster(video) if video else None
-    if video is None or poster is None:
-        raise NotFound("video_not_there")
-    return [f"{found.number}-v{video.number}", Image(data=pictures.jpeg(poster), format="jpeg")]
+        path = app.shots.image_path(key)
+    return [name, Image(data=pictures.jpeg(path), format="jpeg")]
 
 
 def contact_sheet(
@@ -183,8 +180,7 @@ def contact_sheet(
 ) -> list[str | Image]:
     """The first pictures of many takes on one sheet, numbered; the text says which number is which take."""
     app, where = caller.app, caller.project(project)
-    ids = [caller.shot(where, one).id for one in shots] if shots else app.shots.ids(where.id)
-    takes = [(view.shot, take) for view in app.shots.views(ids) for take in view.takes]
+    takes = [(view.shot, take) for view in app.shots.views(_shot_ids(caller, where, shots)) for take in view.takes]
     shown = takes[offset : offset + pictures.MOST]
     if not shown:
         raise NotFound("video_not_there")
@@ -286,7 +282,7 @@ def quote(
         takes=takes,
         until=until_pass and until_pass.value,
     )
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
+    ids = _shot_ids(caller, where, shots)
     quoted = caller.app.quotes.make(where.id, ids, options, again=bool(shots), agent=caller.name)
     return QuoteResponse.of(quoted, caller.t)
 
@@ -322,9 +318,8 @@ def quote_finish(
     Without ``shots`` it is for every picked take that can have it. Each result is a new take of its shot.
     """
     where = caller.project(project)
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
     asked = FinishOptions(verb=verb, seconds=seconds, prompt=prompt)
-    return _quoted(caller, where, ids, asked, QuoteKind.FINISH)
+    return _quoted(caller, where, _shot_ids(caller, where, shots), asked, QuoteKind.FINISH)
 
 
 def quote_prompts(
@@ -348,8 +343,7 @@ def quote_judgements(caller: Caller, project: ProjectName, shots: Shots | None =
     It is for every take that none has looked at and nobody rejected. What it finds stands in ``faults`` of the take.
     """
     where = caller.project(project)
-    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id)
-    return _quoted(caller, where, ids, Nothing(), QuoteKind.JUDGEMENTS)
+    return _quoted(caller, where, _shot_ids(caller, where, shots), Nothing(), QuoteKind.JUDGEMENTS)
 
 
 def quote_script(caller: Caller, project: ProjectName, text: Script, name: ScriptName = "") -> QuoteResponse:
@@ -367,7 +361,10 @@ def _provider(name: str | None, known: Collection[ProviderId]) -> ProviderId | N
     return ProviderId(name) if name else None
 
 
-def _shot_ids(caller: Caller, project: Project, shots: list[str]) -> list[int]:
+def _shot_ids(caller: Caller, project: Project, shots: list[str] | None) -> list[int]:
+    """Those that are named, else all of the project."""
+    if not shots:
+        return caller.app.shots.ids(project.id)
     return list(dict.fromkeys(caller.shot(project, one).id for one in shots))
 
 

@@ -63,7 +63,11 @@ class CachedResponse(NamedTuple):
 
 
 class ResponseCache:
-    """One folder; what lies in it is named by the order's reference."""
+    """Answers of image endpoints in one folder, named by the order's reference, until the picture is in the image store.
+
+    Such an endpoint answers once, with the picture in its answer: there is no job to ask for again. So the answer itself is
+    the money, and it lies here durably before anything is written about it anywhere else.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -14,7 +14,7 @@ from vidgen_core.domain.errors import ErrorKind, InputError, NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter, TaskSort
-from vidgen_core.domain.shots import GenerationMode, Project
+from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
@@ -112,18 +112,8 @@ def _order(app: Vidgen, t: Text, body: GenerateRequest) -> GenerateResponse:
 
 def options_of(body: GenerateRequest) -> GenerateOptions:
     """What a request asks for beside the shots."""
-    return GenerateOptions(
-        takes=body.takes,
-        provider=ProviderId(body.provider) if body.provider else None,
-        model=body.model,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        duration=body.duration,
-        mode=GenerationMode(body.mode) if body.mode else None,
-        sound=body.sound,
-        negative_prompt=body.negative_prompt,
-        until=body.until_pass and body.until_pass.value,
-    )
+    given = body.model_dump(include=set(GenerateOptions.model_fields))
+    return GenerateOptions.model_validate(given | {"until": body.until_pass and body.until_pass.value})
 
 
 def again_of(body: GenerateRequest) -> bool:

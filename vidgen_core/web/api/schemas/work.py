@@ -31,14 +31,13 @@ class ProjectResponse(ResponseModel):
 
     id: str
     name: str
-    created_at: str
+    created_at: Moment
     #: Put away: screens do not offer it.
     archived: bool
 
     @classmethod
     def of(cls, project: Project) -> ProjectResponse:
-        created = iso(project.created_at)
-        return cls(id=str(project.id), name=project.name, created_at=created, archived=project.archived)
+        return cls.filled(project, id=str(project.id))
 
 
 class ProjectChangeRequest(RequestModel):

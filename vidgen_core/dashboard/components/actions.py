@@ -1,11 +1,11 @@
-"""The ``Action`` type: one entry for each thing that can be done, from which menus and bars are drawn."""
+"""The ``Action`` type: one entry for each thing that can be done, from which menus and bars are drawn; and what one line says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.tasks import TaskStatus
@@ -58,3 +58,18 @@ def offered(actions: Iterable[Action[T]], place: Place, item: T) -> list[Action[
 def named(actions: Iterable[Action[T]], name: object) -> Action[T] | None:
     """The action of this name; None for a name that nothing has, such as one that a browser made up."""
     return next((one for one in actions if one.name == name), None)
+
+
+# --- messages
+
+
+class Message(NamedTuple):
+    """One sentence for the message line."""
+
+    #: Tells it from the others that may stand there.
+    name: str
+    text: str
+    icon: str
+    kind: Literal["info", "warning"] = "info"
+    #: Draws its buttons.
+    actions: Callable[[], None] | None = None

@@ -9,13 +9,15 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import amount, mode_label, plain
+from vidgen_core.dashboard.components.media import reference_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.settings import picture_settings, video_settings
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation import gate
-from vidgen_core.services.generation.preflight import Estimate, Preflight, facts_of, problem_line
+from vidgen_core.services.generation.preflight import Estimate, Preflight, facts_of, problem_line, sent_of
+from vidgen_core.services.generation.validation import ValidatedShot
 
 _CANARY: Final = "preflight_canary"
 _AGAIN: Final = "preflight_again"
@@ -154,3 +156,28 @@ def named(shots: tuple[str, ...]) -> str:
 def _release(act: Act, canary: bool, again: bool) -> None:
     act(PreflightChoice(bool(st.session_state.get(_CANARY)) if canary else None, again))
     st.rerun()
+
+
+# --- characters
+
+
+#: Pixels.
+_SMALL: Final = 72
+
+
+def show_sent(visit: Visit, seen: ValidatedShot) -> None:
+    """What goes along of the characters that a prompt names, and the prompt as it is sent; nothing where it names none."""
+    t, params = visit.t, seen.plan.params
+    if not params.characters:
+        return
+    for one in params.characters:
+        st.caption(f":material/person: **{plain(one.name)}** · {sent_of(t, one)}")
+    with st.expander(t("references.sent_prompt"), icon=":material/visibility:"):
+        st.code(params.prompt, language=None, wrap_lines=True)
+        images = [(one.name, image) for one in params.characters for image in one.images]
+        if images:
+            with st.container(horizontal=True, gap="small"):
+                for name, image in images:
+                    with st.container(width=_SMALL, gap="xxsmall"):
+                        st.image(reference_url(image), width="stretch", alt=name)
+                        st.caption(plain(name))

@@ -10,9 +10,8 @@ import streamlit as st
 
 from vidgen_core import money
 from vidgen_core.dashboard.components import batches, dialogs, preflight, retry_dialog, task_table
-from vidgen_core.dashboard.components.actions import Action, Place, named, offered
+from vidgen_core.dashboard.components.actions import Action, Message, Place, named, offered
 from vidgen_core.dashboard.components.labels import amount, plain
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.queries import TaskFilter

@@ -8,8 +8,8 @@ from typing import Final, Literal
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import plain, reasons, verdict_label
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.i18n import Text

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import plain, price
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors
 from vidgen_core.domain.takes import MODEL, Take
 from vidgen_core.i18n import Text

@@ -8,8 +8,8 @@ from functools import partial
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.agents import Quote

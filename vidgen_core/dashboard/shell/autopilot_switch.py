@@ -8,8 +8,8 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import amount, plain
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
 from vidgen_core.dashboard.shell import sign_in

@@ -13,8 +13,8 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import preflight, task_actions
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import mode_label
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, open_page, page_file, show_told
 from vidgen_core.dashboard.shell import (

@@ -7,11 +7,11 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import mode_label, plain, price, step_label
 from vidgen_core.dashboard.components.media import original_url
-from vidgen_core.dashboard.components.messages import Message
+from vidgen_core.dashboard.components.preflight import show_sent
 from vidgen_core.dashboard.components.remote_id import remote_id_field
-from vidgen_core.dashboard.components.sent import show_sent
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId

@@ -11,9 +11,9 @@ import streamlit as st
 
 from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.components import dialogs, preflight, tool_row
+from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import icon
-from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, drawing
 from vidgen_core.dashboard.session import (
     Visit,

@@ -12,7 +12,7 @@ from vidgen_core.dashboard.add.drop import drop
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.media import candidate_url, reference_url
-from vidgen_core.dashboard.components.sent import show_sent
+from vidgen_core.dashboard.components.preflight import show_sent
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots.dialogs import PICTURE_TYPES

@@ -85,8 +85,6 @@ class Pictures:
     small: Bytes
     #: Frames at ``LARGE`` as RGB, about ``LARGE_RATE`` a second; the first and the last one are in it.
     large: list[Image.Image]
-    #: Numbers of these frames.
-    large_at: list[int]
     #: Share of dark and of bright pixels of each frame, 0–1.
     dark: Floats
     bright: Floats
@@ -206,7 +204,6 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Pictu
         times=np.sort(stamps - stamps.min()),
         small=np.stack(small),
         large=[picture for _, picture in large],
-        large_at=[number for number, _ in large],
         dark=np.asarray(dark[: len(small)]),
         bright=np.asarray(bright[: len(small)]),
         whole=reading.whole and len(times) == len(small),

@@ -57,7 +57,7 @@ class Studio:
 
     def start(self, name: str) -> OfOneMachine:
         """Start a worker; returns its provider."""
-        locations = Locations(self._folder / name).create()
+        locations = Locations(self._folder / name.encode(errors="replace").hex()[:40]).create()
         settings = self.bench.settings_file.current
         provider = self.providers[name] = OfOneMachine(settings, locations, video=self._video)
         store, local = Store.open(self._url, timezone="UTC"), LocalProvider(settings, locations)
@@ -235,6 +235,14 @@ def test_a_database_that_comes_back_older_is_noticed_by_whoever_works(studio: St
     assert hold["code"] == "lane_database_behind"
     wait_until(lambda: studio.bench.task(again).status is TaskStatus.QUEUED, PATIENCE)
     assert sum(len(machine.sent) for machine in machines.values()) == 1
+
+
+@pytest.mark.parametrize("name", ["../a/b", "x" * 3000, "desk\udcff"], ids=["path", "long", "no text"])
+def test_a_worker_may_have_any_name(studio: Studio, name: str) -> None:
+    provider = studio.start(name)
+    [task] = studio.bench.queue()
+    wait_until(lambda: studio.bench.task(task).status in (COMPLETED, TaskStatus.FAILED), PATIENCE)
+    assert (studio.bench.task(task).status, len(provider.sent)) == (COMPLETED, 1)
 
 
 def test_the_engine_reads_an_address_as_the_store_does() -> None:

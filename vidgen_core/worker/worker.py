@@ -22,6 +22,7 @@ from vidgen_core.domain.errors import RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.base import Provider
+from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.worker import tracing
 from vidgen_core.worker.clock import Clock, ServerClock
 from vidgen_core.worker.context import BuiltOnUse, Context
@@ -40,6 +41,8 @@ STANDBY = 2.0
 RESTART = 3.0
 #: Seconds between two checks whether a worker that ends waits for paid requests.
 STEP = 0.1
+#: Characters of the name of a worker.
+LONGEST_NAME = 100
 #: How far back submits count for the rate limits at a start.
 INTENTS = timedelta(seconds=60)
 
@@ -255,7 +258,8 @@ class Worker:
         )
         if self._store.is_shared:
             scale = self._settings().scale
-            ctx.worker = f"{self._name or scale.worker or platform.node()}:{secrets.token_hex(3)}"
+            name = clean_text(self._name or scale.worker or platform.node())[:LONGEST_NAME]
+            ctx.worker = f"{name}:{secrets.token_hex(3)}"
             ctx.takeover_seconds = scale.takeover_seconds
         self._learn(ctx)
         return ctx

@@ -93,7 +93,9 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
 
 def _owner(active: ActiveTask) -> str:
     """What the part file is named after: two workers may for a moment both think that a task is theirs."""
-    return f"t{active.task.id}" + (f".{active.worker}" if active.worker else "")
+    # What tells its starts apart: its name may be no name of a file.
+    start = (active.worker or "").rpartition(":")[2]
+    return f"t{active.task.id}" + (f".{start}" if start else "")
 
 
 def _begin(active: ActiveTask, path: Path, mount: str | None) -> files.PartFile:

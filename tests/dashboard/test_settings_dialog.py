@@ -9,6 +9,7 @@ import pytest
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.settings import keys_table
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 
 SECRET = "sk-abcdefghijklmx4KR"
@@ -49,7 +50,7 @@ def test_the_local_renderer_is_asked_for_no_key(screen: Screen) -> None:
 
 
 def test_a_saved_key_is_a_masked_hint_and_stays_when_nothing_is_typed(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [KeySettings.typed("main", SECRET)]})
     open_dialog(screen, ProviderId("yunwu"))
     (typed,) = [element for element in screen.at.text_input if element.label == "API key" and "video" in element.key]
 
@@ -60,7 +61,7 @@ def test_a_saved_key_is_a_masked_hint_and_stays_when_nothing_is_typed(screen: Sc
 
 
 def test_everything_is_saved_at_once_and_the_key_keeps_its_name(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [KeySettings.typed("main", SECRET)]})
     open_dialog(screen, ProviderId("yunwu"))
     turn = screen.at.session_state["_form_video"]["round"]
 

@@ -12,6 +12,7 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Connection
@@ -157,8 +158,19 @@ def test_a_key_with_a_space_in_it_is_answered_by_a_sentence_without_the_key(scre
     assert not screen.app.settings().providers.yunwu.keys
 
 
+def test_a_key_of_the_language_model_that_cannot_be_one_is_answered_by_a_sentence(screen: Screen) -> None:
+    screen.open("settings")
+    screen.at.text_input(key="writing_0_key").input("not a key").run()
+    screen.at.button(key="writing_test").click().run()
+
+    assert not screen.at.exception
+    said = " ".join(error.value for error in screen.at.error)
+    assert "“API key” is not right" in said
+    assert "not a key" not in said
+
+
 def test_keys_are_renamed_and_switched_off_in_the_table(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("a", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [KeySettings.typed("a", SECRET)]})
     screen.open("settings")
 
     screen.act(lambda: keys_table.apply_edits(ProviderId("yunwu"), {0: {"name": "main", "enabled": False}}))
@@ -169,7 +181,7 @@ def test_keys_are_renamed_and_switched_off_in_the_table(screen: Screen) -> None:
 
 
 def test_two_keys_of_one_name_are_refused_with_a_sentence(screen: Screen) -> None:
-    keys = [keys_table.make("a", SECRET), keys_table.make("b", "sk-bcdefghijklmnop")]
+    keys = [KeySettings.typed("a", SECRET), KeySettings.typed("b", "sk-bcdefghijklmnop")]
     screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): keys})
     screen.open("settings")
 
@@ -180,7 +192,7 @@ def test_two_keys_of_one_name_are_refused_with_a_sentence(screen: Screen) -> Non
 
 
 def test_removing_a_key_asks_first(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [KeySettings.typed("main", SECRET)]})
     screen.open("settings")
 
     screen.press("key_remove_yunwu")
@@ -192,7 +204,7 @@ def test_removing_a_key_asks_first(screen: Screen) -> None:
 
 
 def test_a_connection_that_cannot_be_made_is_said_in_one_line_without_the_key(screen: Screen) -> None:
-    keys = [keys_table.make("main", SECRET)]
+    keys = [KeySettings.typed("main", SECRET)]
     screen.app.settings_file.change(
         {keys_table.setting(ProviderId("yunwu")): keys, "providers.yunwu.base_url": "http://127.0.0.1:9"}
     )

@@ -6,8 +6,9 @@ import hashlib
 import re
 from typing import Final, Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 
+from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.setting_values import Filled, Ratio, Section, WebAddress, origin_of, tail, wrong
 
 #: Settings that say where a key of their section is sent.
@@ -35,6 +36,19 @@ class KeySettings(Section):
         if not re.fullmatch(r"[!-~]+", value):
             raise wrong("not_a_key")
         return SecretStr(value)
+
+    @classmethod
+    def typed(cls, name: str, secret: str) -> Self:
+        """A key as it stands in a form.
+
+        :raises SettingsError: ``setting_invalid`` when it cannot be a key
+        """
+        try:
+            return cls(name=name, secret=SecretStr(secret))
+        except ValidationError:
+            field, reason = "keys.secret", "not_a_key"
+        # Outside of the handler, so that what was typed hangs on no traceback.
+        raise SettingsError("setting_invalid", field=field, reason=reason, where="")
 
     @property
     def is_elsewhere(self) -> bool:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
-from pydantic import SecretStr, ValidationError
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from vidgen_core.dashboard.components import dialogs
@@ -230,26 +229,13 @@ def add(mode: ProviderId, name: str, secret: str) -> bool:
         toast_later(current_visit().t("settings.key_empty"), ":material/error:")
         return False
     try:
-        new = make(name or free_name(current_visit().t, keys), secret)
+        new = KeySettings.typed(name or free_name(current_visit().t, keys), secret)
     except SettingsError as error:
         toast_later(wrong(current_visit().t, error), ":material/error:")
         return False
     # Entering a key again is what is asked of one that stays behind.
     kept = [key for key in keys if not (key.is_elsewhere and key.fingerprint == new.fingerprint)]
     return write(mode, [*kept, new])
-
-
-def make(name: str, secret: str) -> KeySettings:
-    """A key as typed.
-
-    :raises SettingsError: ``setting_invalid`` when the secret cannot be one
-    """
-    try:
-        return KeySettings(name=name, secret=SecretStr(secret))
-    except ValidationError:
-        field, reason = "keys.secret", "not_a_key"
-    # Outside of the handler, so that what was typed hangs on no traceback.
-    raise SettingsError("setting_invalid", field=field, reason=reason, where="")
 
 
 def free_name(t: Text, keys: tuple[KeySettings, ...]) -> str:

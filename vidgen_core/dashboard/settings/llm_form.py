@@ -11,6 +11,7 @@ from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError, VidgenError
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.setting_values import mask_secret
 
 _KEYS: Final = "writing.keys"
@@ -65,6 +66,8 @@ def _test(form: Form) -> None:
     typed = st.session_state.get(form.key(_TYPED), "").strip()
     try:
         models = current_visit().app.llm_queue.test(typed or None)
+    except SettingsError as error:
+        st.session_state[_RESULT] = (False, settings_form.wrong(form.t, error))
     except VidgenError as error:
         st.session_state[_RESULT] = (False, sentence(error))
     else:
@@ -76,7 +79,7 @@ def _save(form: Form) -> None:
     keys = form.settings.writing.keys
     try:
         name = keys[0].name if keys else keys_table.free_name(form.t, keys)
-        more = {_KEYS: [keys_table.make(name, typed), *keys[1:]]} if typed else {}
+        more = {_KEYS: [KeySettings.typed(name, typed), *keys[1:]]} if typed else {}
     except SettingsError as error:
         form.state["wrong"] = settings_form.wrong(form.t, error)
         return

@@ -132,4 +132,4 @@ def typed_key(form: Form, mode: ProviderId) -> dict[str, Any]:
         return {}
     keys: tuple[KeySettings, ...] = form.settings.providers.of(mode).keys
     name = keys[0].name if keys else keys_table.free_name(form.t, keys)
-    return {keys_table.setting(mode): [keys_table.make(name, typed), *keys[1:]]}
+    return {keys_table.setting(mode): [KeySettings.typed(name, typed), *keys[1:]]}

@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from pydantic import SecretStr
-
 from vidgen_core import money
 from vidgen_core.config.schema import WritingSettings
 from vidgen_core.db import Journal
@@ -478,9 +476,10 @@ class LlmQueue:
         """The models of the endpoint, which shows that address and key are right; costs nothing.
 
         :param secret: a key that is not saved yet
+        :raises SettingsError: ``setting_invalid``, it cannot be a key
         :raises RemoteError: what is wrong
         """
-        key = KeySettings(name="-", secret=SecretStr(secret)) if secret else self._keys()[0]
+        key = KeySettings.typed("-", secret) if secret else self._keys()[0]
         return asyncio.run(self._models(key))
 
     async def _models(self, key: KeySettings | None) -> list[str]:

@@ -13,7 +13,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field
 
 from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.attempts import KeyUsage
@@ -63,7 +63,7 @@ class Diagnostics:
 
         :param secret: a key that is not saved yet; None: the first enabled one of the settings
         """
-        key = _typed(secret) if secret is not None else self._first_key(mode)
+        key = Key.of(KeySettings.typed("-", secret)) if secret is not None else self._first_key(mode)
         provider = self._ctx.fresh_provider(mode)
         if key is None and provider.needs_key:
             lack = gate.no_key(self._ctx.settings(), mode)
@@ -255,19 +255,6 @@ async def _ask(provider: Provider, key: Key | None) -> Connection:
 
 def _failed(error: VidgenError) -> Connection:
     return Connection(ok=False, failure=Failure.of(error, charged=ChargeStatus.NONE))
-
-
-def _typed(secret: str) -> Key:
-    """A key as it stands in a form.
-
-    :raises SettingsError: ``setting_invalid`` when it cannot be a key
-    """
-    try:
-        return Key.of(KeySettings(name="-", secret=SecretStr(secret)))
-    except ValidationError:
-        field, reason = "keys.secret", "not_a_key"
-    # Outside of the handler, so that what was typed hangs on no traceback.
-    raise SettingsError("setting_invalid", field=field, reason=reason, where="")
 
 
 def _engine(info: dict[str, Any]) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from vidgen_core.domain.agents import Agent
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
@@ -52,6 +53,13 @@ class Caller:
         found = self.app.shots.by_number(project.id, number.strip())
         if found is None:
             raise NotFound("shot_not_in_project", shot=number)
+        return found
+
+    def take(self, shot: Shot, number: int) -> Take:
+        """:raises NotFound: ``video_not_there``"""
+        found = next((take for take in self.app.takes.takes_of(shot.id) if take.number == number), None)
+        if found is None:
+            raise NotFound("video_not_there")
         return found
 
     def script(self, project: Project, number: str) -> int:

@@ -157,8 +157,7 @@ def look(
     """Look at a shot: its reference picture, a candidate for it by its number, or the first picture of a take."""
     app, found = caller.app, caller.shot(caller.project(project), shot)
     if picture is None and take is not None:
-        video = next((one for one in app.takes.takes_of(found.id) if one.number == take), None)
-        name, path = f"{found.number}-v{take}", app.takes.poster(video) if video else None
+        name, path = f"{found.number}-v{take}", app.takes.poster(caller.take(found, take))
         if path is None:
             raise NotFound("video_not_there")
     else:
@@ -442,10 +441,7 @@ def reject(
 ) -> ShotAnswer:
     """Put a take aside, with the reason; nothing is deleted."""
     found = caller.shot(caller.project(project), shot)
-    video = next((one for one in caller.app.takes.takes_of(found.id) if one.number == take), None)
-    if video is None:
-        raise NotFound("video_not_there")
-    caller.app.takes.reject(video.id, reason.strip() or None)
+    caller.app.takes.reject(caller.take(found, take).id, reason.strip() or None)
     return _shot(caller, found.id)
 
 

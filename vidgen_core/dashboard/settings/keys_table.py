@@ -12,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, sentence, session_value, toast_later
-from vidgen_core.dashboard.settings.form import variable, wrong
+from vidgen_core.dashboard.settings.form import Form, variable, wrong
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.errors import SettingsError, VidgenError
 from vidgen_core.domain.provider_settings import KeySettings
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The provider that is asked in the background, and since when.
 ASKED: Final = "_key_asked"
+#: The field for a key in a form.
+TYPED: Final = "key"
 _HEALTH: Final = {
     "usable": "🟢",
     "cooling": "🟡",
@@ -229,7 +231,7 @@ def add(mode: ProviderId, name: str, secret: str) -> bool:
         toast_later(current_visit().t("settings.key_empty"), ":material/error:")
         return False
     try:
-        new = KeySettings.typed(name or free_name(current_visit().t, keys), secret)
+        new = KeySettings.typed(name or _free_name(current_visit().t, keys), secret)
     except SettingsError as error:
         toast_later(wrong(current_visit().t, error), ":material/error:")
         return False
@@ -238,7 +240,23 @@ def add(mode: ProviderId, name: str, secret: str) -> bool:
     return write(mode, [*kept, new])
 
 
-def free_name(t: Text, keys: tuple[KeySettings, ...]) -> str:
+def typed(form: Form) -> str:
+    """The key in the field of a form."""
+    return str(st.session_state.get(form.key(TYPED), "")).strip()
+
+
+def changed_by_typed(form: Form, setting: str, keys: tuple[KeySettings, ...]) -> dict[str, Any]:
+    """What a typed key makes of the list in a setting: it takes the place of the first one, whose name stays.
+
+    :raises SettingsError: ``setting_invalid`` when it cannot be a key
+    """
+    if not typed(form):
+        return {}
+    name = keys[0].name if keys else _free_name(form.t, keys)
+    return {setting: [KeySettings.typed(name, typed(form)), *keys[1:]]}
+
+
+def _free_name(t: Text, keys: tuple[KeySettings, ...]) -> str:
     taken = {key.name for key in keys}
     names = (t("settings.key_default_name", n=n) for n in range(1, len(keys) + 2))
     return next(name for name in names if name not in taken)

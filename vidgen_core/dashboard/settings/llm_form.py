@@ -11,11 +11,9 @@ from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError, VidgenError
-from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.setting_values import mask_secret
 
 _KEYS: Final = "writing.keys"
-_TYPED: Final = "key"
 _RESULT: Final = "_writing_test"
 
 
@@ -41,7 +39,7 @@ def _key(form: Form) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
             t("settings.field.writing.keys"),
-            key=form.key(_TYPED),
+            key=form.key(keys_table.TYPED),
             type="password",
             placeholder=mask_secret(keys[0].secret.get_secret_value()) if keys else "sk-…",
             disabled=fixed,
@@ -63,9 +61,8 @@ def _key(form: Form) -> None:
 
 
 def _test(form: Form) -> None:
-    typed = st.session_state.get(form.key(_TYPED), "").strip()
     try:
-        models = current_visit().app.llm_queue.test(typed or None)
+        models = current_visit().app.llm_queue.test(keys_table.typed(form) or None)
     except SettingsError as error:
         st.session_state[_RESULT] = (False, settings_form.wrong(form.t, error))
     except VidgenError as error:
@@ -75,11 +72,8 @@ def _test(form: Form) -> None:
 
 
 def _save(form: Form) -> None:
-    typed = st.session_state.get(form.key(_TYPED), "").strip()
-    keys = form.settings.writing.keys
     try:
-        name = keys[0].name if keys else keys_table.free_name(form.t, keys)
-        more = {_KEYS: [KeySettings.typed(name, typed), *keys[1:]]} if typed else {}
+        more = keys_table.changed_by_typed(form, _KEYS, form.settings.writing.keys)
     except SettingsError as error:
         form.state["wrong"] = settings_form.wrong(form.t, error)
         return

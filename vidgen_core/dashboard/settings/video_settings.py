@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -11,14 +11,12 @@ from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError
-from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.setting_values import mask_secret
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
 
 _FORM: Final = "video"
-_TYPED_KEY: Final = "key"
 _RESULT: Final = "_video_test"
 
 
@@ -72,7 +70,7 @@ def _save(form: Form, mode: ProviderId) -> None:
 def save_with_key(form: Form, mode: ProviderId) -> bool:
     """Save a form with the key that was typed, and have the provider asked at once whether it works."""
     try:
-        more = typed_key(form, mode)
+        more = keys_table.changed_by_typed(form, keys_table.setting(mode), form.settings.providers.of(mode).keys)
     except SettingsError as error:
         form.state["wrong"] = settings_form.wrong(form.t, error)
         return False
@@ -95,7 +93,7 @@ def key_field(form: Form, mode: ProviderId) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
             t("settings.key.secret"),
-            key=form.key(_TYPED_KEY),
+            key=form.key(keys_table.TYPED),
             type="password",
             placeholder=mask_secret(keys[0].secret.get_secret_value()) if keys else "sk-…",
             help=t("settings.help.key"),
@@ -118,18 +116,4 @@ def key_field(form: Form, mode: ProviderId) -> None:
 
 
 def _test(form: Form, mode: ProviderId) -> None:
-    typed = st.session_state.get(form.key(_TYPED_KEY), "").strip()
-    st.session_state[_RESULT] = keys_table.ask(mode, typed or None)
-
-
-def typed_key(form: Form, mode: ProviderId) -> dict[str, Any]:
-    """What a typed key makes of the list: it takes the place of the first one, whose name stays.
-
-    :raises SettingsError: ``setting_invalid`` when it cannot be a key
-    """
-    typed = st.session_state.get(form.key(_TYPED_KEY), "").strip()
-    if not typed:
-        return {}
-    keys: tuple[KeySettings, ...] = form.settings.providers.of(mode).keys
-    name = keys[0].name if keys else keys_table.free_name(form.t, keys)
-    return {keys_table.setting(mode): [KeySettings.typed(name, typed), *keys[1:]]}
+    st.session_state[_RESULT] = keys_table.ask(mode, keys_table.typed(form) or None)

@@ -162,6 +162,19 @@ async def test_a_model_that_vanishes_is_offered_no_more_and_what_waits_is_asked_
     assert "size_not_taken" in {one.code for one in kie.check(NEW, order.params) if one.fatal}
 
 
+@pytest.mark.parametrize("length", ["Infinity", "9" * 400, "1e999", "-4", "NaN", 10**300])
+async def test_a_length_that_cannot_be_breaks_no_price_and_no_order(kie, world, length) -> None:
+    world.server.change_catalogue(
+        {NEW: ENTRY | {"input": FIELDS | {"duration": {"type": "string", "default": length}}}}
+    )
+    world.options = {"kie": {"model": NEW}}
+    await kie.refresh_models(KEY)
+    table = tuple(Price(provider=ProviderId("kie"), **vars(one), source="list") for one in await kie.price_list())
+    order = world.order(kie, model=NEW, size="540P")
+    assert estimate(ProviderId("kie"), NEW, order.params, own=table) is None
+    assert "duration" not in (await kie.prepare(order, KEY)).payload["input"]
+
+
 async def test_a_test_of_the_connection_and_the_balance_wait_for_no_catalogue(
     kie, world, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +282,7 @@ async def test_a_price_that_changes_is_shown_as_it_is_now(kie, world) -> None:
     ("prose", "rows"),
     [
         ("Each task costs 20 credits (0.10 USD).", [("take", "", None, None, 20)]),
+        ("Only today: 0 credits per video, 1080p: 8 credits", [("take", "1080P", None, None, 8)]),
         ("A 5-second video costs 160 credits (0.80 USD), a 10-second video costs 320 credits",
          [("take", "", 5.0, None, 160), ("take", "", 10.0, None, 320)]),
         ("22.5 credits/s ($0.1125) for 720 p or 29 credits/s ($0.145) for 1080 p",

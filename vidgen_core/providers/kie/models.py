@@ -28,6 +28,8 @@ from vidgen_core.providers.kie.schema import Field, Form, form_of
 #: The size of a picture that is left to its model.
 AUTO: Final = "auto"
 
+#: Seconds of a video that a default may name; more is a mistake.
+_LONGEST: Final = 3600.0
 #: What is done with a finished video.
 Finish = Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
 
@@ -361,7 +363,7 @@ def _default_seconds(field: Field | None) -> float | None:
             seconds = float(str(value).removesuffix("s"))
         except ValueError:
             continue
-        if seconds > 0:
+        if 0 < seconds <= _LONGEST:
             return seconds
     return None
 

@@ -55,7 +55,8 @@ def prices_in(
     for amount, per_second, told in _rows(prose[:LONGEST]):
         tier = told.get("tier", "")
         size = told.get("size") or (sizes or {}).get(tier, "")
-        if told.get("video") or (tier and sent and not sizes and tier not in sent):
+        # Nothing is a price that nobody is asked about: what is published as free is left unknown.
+        if not amount or told.get("video") or (tier and sent and not sizes and tier not in sent):
             continue
         price = ModelPrice(
             model=model,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
+from zipfile import ZipFile
 
 import opentimelineio as otio
 import pytest
@@ -284,6 +286,28 @@ def test_shots_that_are_shown_by_their_picture_keep_their_place(
     cut = app.exports.write(project.id, kind, tmp_path / f"cut.{kind}", Options(stills=True))
 
     plan = app.edits.plan(project.id, "cut", cut.read_bytes())
+
+    assert (plan.changes, plan.notes) == ((), ())
+
+
+def test_a_timeline_is_found_in_its_package(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("version.txt", "1.0.0")
+        archive.writestr("content.otio", edited(exported(app, project, Format.OTIO, tmp_path), Format.OTIO, rearrange))
+
+    assert app.edits.plan(project.id, "cut.otioz", packed.getvalue()).shots[0].shot == "3.0"
+    with pytest.raises(InputError, match="edit_unreadable"):
+        app.edits.plan(project.id, "cut.otioz", packed.getvalue()[:200])
+
+
+def test_a_compound_clip_is_not_taken_for_the_film(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    text = exported(app, project, Format.FCPXML, tmp_path).read_text(encoding="utf-8")
+    clip = re.search(r"<asset-clip.*?</asset-clip>", text, re.DOTALL)
+    assert clip
+    held = f'<media id="m1" name="Comp"><sequence format="r1"><spine>{clip[0]}</spine></sequence></media></resources>'
+
+    plan = app.edits.plan(project.id, "cut", text.replace("</resources>", held).encode())
 
     assert (plan.changes, plan.notes) == ((), ())
 

@@ -197,6 +197,40 @@ def test_several_sources_become_one_plan(folder: Path) -> None:
     assert len(plan.ok) == 3
 
 
+def test_one_that_cannot_be_read_stops_no_other(folder: Path) -> None:
+    (folder / "one.csv").write_text("prompt\nx\n")
+    (folder / "bad.xlsx").write_bytes(b"PK\3\4")
+    (folder / "empty.csv").touch()
+
+    plan = read_sources([folder / "bad.xlsx", folder / "one.csv", folder / "empty.csv"])
+
+    assert [shot.prompt for shot in plan.ok] == ["x"]
+    assert [(note.code, note.params["source"]) for note in plan.notes] == [
+        ("xlsx_broken", "bad.xlsx"),
+        ("list_empty", "empty.csv"),
+    ]
+    with pytest.raises(InputError, match="xlsx_broken"):
+        read_sources([folder / "bad.xlsx", folder / "empty.csv"])
+
+
+def test_what_programs_leave_beside_a_list_is_passed_over(folder: Path) -> None:
+    pictures = folder / "film"
+    for name in ("list.csv", "~$list.xlsx", "desktop.ini"):
+        draw(pictures / "a.png")
+        (pictures / name).write_bytes(b"image,prompt\na.png,x\n" if name == "list.csv" else b"\5Ada\0\0")
+
+    plan = read_sources([pictures])
+
+    assert ([shot.prompt for shot in plan.shots], plan.notes) == (["x"], ())
+
+
+def test_a_workbook_with_a_password_is_told_from_an_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(5000) + "EncryptedPackage".encode("utf-16-le"))
+
+    assert refusal(path) == "xlsx_locked"
+
+
 def test_the_text_beside_a_picked_picture_is_its_prompt_and_no_list(folder: Path) -> None:
     texts = [folder / "a.txt", folder / "b.jpg.txt", folder / "list.txt"]
     for text in texts:

@@ -103,6 +103,23 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.md", "# Board\n\n## Shot 1 (5s)\nA fox\nin snow\n\n## Shot 2 (4s)\nA hen\n", [("1", "A fox\nin snow"), ("2", "A hen")]),
         ("p.md", "## Shot 1\n### Prompt\nA fox\n### Duration\n5s\n\n## Shot 2\n### Prompt\nA hen\n### Duration\n4s\n", [("1", "A fox"), ("2", "A hen")]),
         ("p.jsonl", '{"prompt": "a"}\n\n{"prompt": "b"}\n', [(None, "a"), (None, "b")]),
+        ("p.md", "Here:\n\n```csv\nshot,prompt\n1,a fox\n2,a hen\n```\n\nEnjoy, and tell me!\n", [("1", "a fox"), ("2", "a hen")]),
+        ("p.txt", "First:\n```\nA fox\nin snow\n```\nSecond:\n```\nA hen\n```\n", [(None, "A fox\nin snow"), (None, "A hen")]),
+        ("p.md", "<think>\n| Shot | Prompt |\n|---|---|\n| 9 | draft |\n</think>\n| Shot | Prompt |\n|---|---|\n| 1 | a |\n", [("1", "a")]),
+        ("p.json", '<think>{"prompt": "draft"}?</think>\n[{"prompt": "a"}]', [(None, "a")]),
+        ("p.txt", "<think>Hm.</think>\n\n1. A fox\n2. A hen\n", [("1", "A fox"), ("2", "A hen")]),
+        ("p.txt", "A fox\nin snow\n---\nA hen\n***\nA cow\n", [(None, "A fox\nin snow"), (None, "A hen"), (None, "A cow")]),
+        ("p.txt", "Here are your prompts:\n\n1. A fox\n\n2. A hen\n", [("1", "A fox"), ("2", "A hen")]),
+        ("p.txt", "1) A fox\n   - camera: pan\n2) A hen\n   - camera: none\n", [("1", "A fox\n- camera: pan"), ("2", "A hen\n- camera: none")]),
+        ("p.md", "> | Shot | Prompt |\n> |---|---|\n> | 1 | a |\n", [("1", "a")]),
+        ("p.txt", "| Shot | Prompt |\n|------+--------|\n| 1 | a |\n", [("1", "a")]),
+        ("p.txt", " shot | prompt\n------+--------\n 1    | a\n", [("1", "a")]),
+        ("p.json", json.dumps(json.dumps([{"shot": 1, "prompt": "a"}])), [("1", "a")]),
+        ("p.json", json.dumps([{"output": '```json\n[{"prompt": "a"}]\n```'}]), [(None, "a")]),
+        ("p.json", json.dumps({"data": {"outputs": {"text": '{"shots": [{"prompt": "a"}]}'}}}), [(None, "a")]),
+        ("p.json", json.dumps({"role": "x", "content": [{"type": "thinking", "thinking": "[1]"}, {"type": "text", "text": 'So:\n[{"prompt": "a"}]'}]}), [(None, "a")]),
+        ("p.json", json.dumps({"content": [{"type": "text", "text": "So"}, {"type": "tool_use", "input": {"shots": [{"prompt": "a"}]}}]}), [(None, "a")]),
+        ("p.json", json.dumps([{"shot": 1, "prompt": '{"action": "runs", "prompt": "x"}'}]), [("1", '{"action": "runs", "prompt": "x"}')]),
         ("p.txt", '[{"prompt": "a"}]', [(None, "a")]),
         ("p.md", 'Here it is:\n```json\n[{"prompt": "a"},\n{"prompt": "b"}]\n```\nAnything else?', [(None, "a"), (None, "b")]),
         ("p.txt", "1. a red car\n2. a blue car\n\n3) the end\n", [("1", "a red car"), ("2", "a blue car"), ("3", "the end")]),
@@ -112,6 +129,50 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
 )  # fmt: skip
 def test_a_text_is_read_as_what_it_is(folder: Path, name: str, text: str | bytes, shots: list[Any]) -> None:
     assert shots_of(folder, name, text) == shots
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"])
+def test_words_behind_a_numbered_list_are_named_and_no_shot(folder: Path, between: str) -> None:
+    path = folder / "p.txt"
+    path.write_text(between.join(["Your prompts:", "1. A fox", "2. A hen", "Want more?"]))
+
+    plan = read_sources([path])
+
+    assert [(shot.number, shot.prompt) for shot in plan.ok] == [("1", "A fox"), ("2", "A hen")]
+    assert [(shot.line, shot.reasons[0].code) for shot in plan.rejected] == [
+        (4 if between == "\n" else 7, "row_unnumbered")
+    ]
+    assert [note.code for note in plan.notes] == ["rows_no_shots"]
+
+
+@pytest.mark.parametrize("cell", ["<img src='a.png' width=20>", "![[a.png]]", "![[a.png\\|200]]", "![](a.png)"])
+def test_pictures_of_a_markdown_table_are_found_however_they_are_written(folder: Path, cell: str) -> None:
+    path = folder / "p.md"
+    path.write_text(f"| Image | Prompt |\n|---|---|\n| {cell} | a |\n")
+
+    assert read_sources([path]).shots[0].image == folder / "a.png"
+
+
+@pytest.mark.parametrize(
+    ("number", "meant"),
+    [
+        ("01. Feb", "1-2"),
+        ("03-févr", "3-2"),
+        ("02-ago", "2-8"),
+        ("01월 02일", "1-2"),
+        ("01.фев", "1-2"),
+        ("2-Jan", "1-2"),
+    ],
+)
+def test_dates_that_spreadsheets_of_other_languages_made_are_numbers_again(
+    folder: Path, number: str, meant: str
+) -> None:
+    path = folder / "p.csv"
+    path.write_text(f"shot;prompt\n{number};a\n", encoding="utf-8")
+
+    (shot,) = read_sources([path]).shots
+
+    assert (shot.number, [reason.code for reason in shot.reasons]) == (meant, ["number_was_date"])
 
 
 @pytest.mark.parametrize(

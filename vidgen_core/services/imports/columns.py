@@ -27,7 +27,7 @@ _BRACKETS: Final = re.compile(r"[(\[{<【《「][^()\[\]{}<>【】《》「」]*
 
 def plain_header(header: str) -> str:
     """Without regard to case, punctuation, what stands in brackets, and the width of letters."""
-    folded = unicodedata.normalize("NFKC", header).casefold()
+    folded = unicodedata.normalize("NFKC", header).casefold().replace("n°", "no")
     bare = "".join(letter for letter in _BRACKETS.sub("", folded) if letter.isalnum())
     # ``#`` alone, or nothing but a bracket.
     return bare or "".join(folded.split())

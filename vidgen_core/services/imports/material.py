@@ -19,8 +19,8 @@ _MODES: Final = {
     GenerationMode.REFERENCES: "references reference r2v reference_to_video 参考图 参考 多图 多图参考 参考生视频 主体参考",
 }
 _SOUND: Final = {
-    True: "on yes true 1 y sound audio with_sound 有 是 开 有声 开启 打开 要 需要 带 带声音 √ ✓ ✔ ✅ ☑",
-    False: "off no false 0 n none silent mute muted without_sound 无 否 关 无声 静音 关闭 不要 不需要 不带 没有 × ✗ ✘ ❌ ☐",
+    True: "on yes true 1 y sound audio with_sound sync wahr vrai verdadero oui ja sí истина 有 是 开 有声 开启 打开 要 需要 带 带声音 √ ✓ ✔ ✅ ☑",
+    False: "off no false 0 n none silent mute muted without_sound mos falsch faux falso non nein no ложь 无 否 关 无声 静音 关闭 不要 不需要 不带 没有 × ✗ ✘ ❌ ☐",
 }
 _ROLES: Final = {
     ReferenceRole.CHARACTER: "character person face 角色 人物",

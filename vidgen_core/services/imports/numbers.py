@@ -34,6 +34,11 @@ _CODE: Final = re.compile(
 _COPY: Final = re.compile(r"(?:[(（](\d{1,3})[)）]|(?:copy|副本)(?:\s?[(（]?(\d{1,3})[)）]?)?)\Z", re.IGNORECASE)
 _MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS: Final = {name.casefold(): place for place, name in enumerate(_MONTH_NAMES, start=1)}
+#: The months as spreadsheets of other languages of Europe shorten them.
+_OTHER_MONTHS: Final = (
+    "jan janv ene gen янв", "feb févr fév fev фев", "mär mrz mars mar мар", "apr avr abr апр", "mai mag май", "jun juin giu июн",
+    "jul juil lug июл", "aug août ago авг", "sep sept set сен", "okt oct ott out окт", "nov ноя", "dez déc dic дек",
+)  # fmt: skip
 _natural: Final = natsort_keygen(alg=ns.IGNORECASE)
 
 
@@ -114,11 +119,16 @@ def date_as_shown(value: date, number_format: str = "") -> str:
 
 def of_date_text(text: str) -> str | None:
     """What was typed where a spreadsheet took it for a date; None when it is none."""
-    if found := re.fullmatch(r"(\d{1,2})月(\d{1,2})日", text):
+    if found := re.fullmatch(r"(\d{1,2})[月월]\s?(\d{1,2})[日일]", text):
         return f"{int(found[1])}-{int(found[2])}"
-    if found := re.fullmatch(r"(\d{1,2})-([A-Za-z]{3})", text):
-        month = _MONTHS.get(found[2].casefold())
-        return f"{month}-{int(found[1])}" if month else None
+    if found := re.fullmatch(r"(\d{1,2})(?:-|[./]\s?)([^\W\d_]{3,5})\.?", text):
+        if found[2].casefold() in _MONTHS and "-" in text:
+            return f"{_MONTHS[found[2].casefold()]}-{int(found[1])}"
+        # Where months have other names, the day stands first.
+        other = next(
+            (place for place, names in enumerate(_OTHER_MONTHS, start=1) if found[2].casefold() in names.split()), None
+        )
+        return f"{int(found[1])}-{other}" if other else None
     if found := re.fullmatch(r"([A-Za-z]{3})-(\d{2})", text):
         month = _MONTHS.get(found[1].casefold())
         return f"{month}-{int(found[2])}" if month else None

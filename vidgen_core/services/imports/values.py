@@ -48,7 +48,28 @@ def read_params(cells: dict[str, str]) -> tuple[dict[str, Any], list[Reason]]:
 #: Fields in which a word or a dash may say that nothing is to be set.
 _SETTINGS: Final = frozenset({"provider", "model", "aspect_ratio", "size", "duration", "takes", "seed"})
 _DEFAULTS: Final = frozenset(
-    ["默认", "默認", "不限", "无", "default", "any", "none", "n/a", "na", "-", "--", "—", "–", "/", "\\"]
+    [
+        "默认",
+        "默認",
+        "不限",
+        "无",
+        "待定",
+        "default",
+        "any",
+        "none",
+        "n/a",
+        "na",
+        "nan",
+        "null",
+        "tbd",
+        "-",
+        "--",
+        "—",
+        "–",
+        "/",
+        "\\",
+        "\\n",
+    ]
 )
 
 

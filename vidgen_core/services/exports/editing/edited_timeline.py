@@ -6,12 +6,15 @@ knows no ``media-rep``. The kind is found from the content.
 
 from __future__ import annotations
 
+import io
 import re
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
+from zipfile import BadZipFile, ZipFile
 
 import opentimelineio as otio
 from charset_normalizer import from_bytes
@@ -22,6 +25,7 @@ from vidgen_core.services.exports.facts import STANDARD_RATES
 
 #: Bytes of the largest timeline that is read.
 LARGEST: Final = 50_000_000
+_ENDINGS: Final = (".otio", ".fcpxml", ".xml", ".edl")
 _META: Final = "vidgen"
 _EVENT: Final = re.compile(r"^\s*\d+\s+\S+\s+\S+\s+\S+\s.*\d\d:\d\d:\d\d[:;]\d\d", re.MULTILINE)
 
@@ -78,6 +82,8 @@ def read_uses(data: bytes, rate: Fraction) -> list[Use]:
 
 
 def _text(data: bytes) -> str:
+    if data.startswith(b"PK"):
+        data = _unpacked(data)
     if len(data) > LARGEST:
         raise InputError("edit_unreadable", why=f"> {LARGEST // 1_000_000} MB")
     for encoding in ("utf-8-sig", "utf-16") if not data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-16",):
@@ -91,6 +97,22 @@ def _text(data: bytes) -> str:
         text = data.decode(best.encoding if best else "latin-1", "replace")
     # A text is no longer in the encoding that its declaration names.
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text.replace("\r\n", "\n"), count=1)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The timeline of a package: OTIOZ, or the folder of Final Cut Pro in a ZIP; empty without one."""
+    try:
+        with ZipFile(io.BytesIO(data)) as package:
+            for one in package.infolist():
+                if (
+                    one.filename.lower().endswith(_ENDINGS)
+                    and "__MACOSX" not in one.filename
+                    and one.file_size <= LARGEST
+                ):
+                    return package.read(one)
+    except (BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        raise InputError("edit_unreadable", why=str(error)[:200]) from error
+    return b""
 
 
 def _edl(text: str, rate: Fraction) -> Any:
@@ -149,8 +171,9 @@ _CLIPS: Final = frozenset({"asset-clip", "clip", "video", "sync-clip", "ref-clip
 
 def _of_fcpxml(root: ET.Element) -> list[Use]:
     assets = {each.get("id", ""): each for each in root.iter("asset")}
-    spine = root.find(".//sequence/spine")
-    return [] if spine is None else list(_uses(spine, assets, Fraction(0)))
+    # What a compound clip holds stands before the projects.
+    spines = (*root.iterfind(".//project/sequence/spine"), *root.iterfind(".//sequence/spine"))
+    return next(filter(None, (list(_uses(spine, assets, Fraction(0))) for spine in spines)), [])
 
 
 def _uses(parent: ET.Element, assets: dict[str, ET.Element], origin: Fraction) -> Iterator[Use]:

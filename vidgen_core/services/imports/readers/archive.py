@@ -74,7 +74,10 @@ def unpack(path: Path, staging: Staging) -> list[Path]:
 def _is_wanted(entry: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(entry.filename).parts
     return (
-        not entry.is_dir() and bool(parts) and "__MACOSX" not in parts and not parts[-1].startswith((".", "Thumbs.db"))
+        not entry.is_dir()
+        and bool(parts)
+        and "__MACOSX" not in parts
+        and not parts[-1].startswith((".", "~$", "Thumbs.db", "desktop.ini"))
     )
 
 

@@ -39,7 +39,16 @@ _HEAD_LETTERS: Final = 1 << 18
 _PATIENCE: Final = 1000
 #: Endings of files that may be prompts alone, without a header.
 PROSE_ENDINGS: Final = frozenset({".txt", ".md", ".markdown", ".text", ""})
-_RULE: Final = re.compile(r"\s*+\|?\s*+:?-++:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?\s*+")
+_RULE: Final = re.compile(r"\s*+\|?\s*+:?-++:?\s*+(?:[|+]\s*+:?-++:?\s*+)*+\|?\s*+")
+#: A block of a Markdown document that holds a text or a table as it is.
+_FENCED: Final = re.compile(
+    r"(?ms)^[ \t]*+```[ \t]*+(?:csv|tsv|te?xt|plaintext|markdown|md)?[ \t]*+$\n(.*?)(?:^[ \t]*+```[ \t]*+$|\Z)",
+    re.IGNORECASE,
+)
+#: What models think aloud before they answer.
+_THOUGHTS: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+#: A line that parts what stands above from what stands below.
+_PARTING: Final = re.compile(r"(?m)^[ \t]*+(?:```\w*+|([-=*_—])(?:[ \t]*+\1){2,})[ \t]*+$")
 #: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:`` before a prompt.
 _NUMBER_AHEAD: Final = re.compile(
     r"\s*+(?:[(（\[【]\s*+)?((?:第|[镜鏡][头頭]|分[镜鏡]|[镜鏡]|shot|scene|prompt)?\s*+#?\d{1,4}+(?:[.\-]\d{1,3}+)?[a-z]?\s*+"
@@ -56,7 +65,7 @@ _TIMED: Final = re.compile(
     re.DOTALL,
 )
 #: ``+----+-----+`` between the rows of a drawn table.
-_RULER: Final = re.compile(r"\+[-=+]{3,}\+")
+_RULER: Final = re.compile(r"(?:\+[-=]{2,}|[-=]{3,}\+)[-=+]*+")
 #: Such lines of a table that has them between its rows, not only around its header.
 _DRAWN: Final = 4
 #: Lines that name what stands below them.
@@ -91,17 +100,34 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
     :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_broken
     """
     likely: list[Sheet] = []
-    for text in decodings(read_bytes(source, name)):
-        found = html_sheets(text) or _markdown(text) or _drawn(text) or _table(text, name, chosen)
-        if found:
-            return found
-        prompts = record_sheet(text) or _prompts(text, Path(name).suffix.lower())
+    for decoded in decodings(read_bytes(source, name)):
+        text = without_thoughts(decoded)
+        fenced = _fenced(text)
+        for part in filter(None, (fenced, text)):
+            found = html_sheets(part) or _markdown(part) or _drawn(part) or _table(part, name, chosen)
+            if found:
+                return found
+        prompts = record_sheet(text) or _prompts(fenced or text, Path(name).suffix.lower())
         if prompts:
             return [prompts]
         likely = likely or _likely(text, name)
     if not likely:
         raise InputError("list_not_text", name=name)
     return likely
+
+
+def without_thoughts(text: str) -> str:
+    """The text without what a model thought aloud, on the same lines."""
+    return _THOUGHTS.sub(lambda found: "\n" * found[0].count("\n"), text) if "<think" in text[:10_000] else text
+
+
+def _fenced(text: str) -> str:
+    """What stands in the fences of a text, on its lines; empty where there is none."""
+    parts, end = [], 0
+    for found in _FENCED.finditer(text):
+        parts += ["\n" * text.count("\n", end, found.start(1)), found[1]]
+        end = found.end(1)
+    return "".join(parts)
 
 
 def read_bytes(source: Path | bytes, name: str) -> bytes:
@@ -213,7 +239,7 @@ def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
 
 def _markdown(text: str) -> list[Sheet]:
     """The tables of a Markdown document, each called by the heading above it."""
-    lines = text.splitlines()
+    lines = [re.sub(r"^\s*+(?:>\s*+)++(?=\|)", "", line) for line in text.splitlines()]
     sheets: list[Sheet] = []
     title = ""
     place = 0
@@ -266,6 +292,12 @@ def _drawn(text: str) -> list[Sheet]:
     return [Sheet("", rows)] if find_header([row.cells for row in rows[:HEAD]]) else []
 
 
+#: ``<img src="a.png">``, ``![[a.png|200]]``
+_PICTURE_TAG: Final = re.compile(
+    r"<img\b[^<>]*?\bsrc\s*+=\s*+([\"'])([^\"'<>]++)\1[^<>]*+>|!\[\[([^\[\]|]++)(?:\|[^\[\]]*+)?\]\]", re.IGNORECASE
+)
+
+
 def _cut(line: str) -> list[str]:
     inner = re.sub(r"^\s*+\||(?<!\\)\|\s*+$", "", line)
     return [_plain(cell) for cell in re.split(r"(?<!\\)\|", inner)]
@@ -275,6 +307,8 @@ def _plain(cell: str) -> str:
     """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
     text = re.sub(r'!\[[^\[\]]*+\]\(<?([^()<>"]++)>?[^()]*+\)', r"\1", cell.replace("\\|", "|"))
     text = re.sub(r"<br\s*+/?>", "\n", text, flags=re.IGNORECASE).strip()
+    if picture := _PICTURE_TAG.fullmatch(text):
+        text = picture[2] or picture[3]
     if link := re.fullmatch(r"\[([^\[\]]*+)\]\(<?([^()<>\s]++)>?\)", text):
         text = link[2] if names_picture(link[2]) else link[1]
     return untame(re.sub(r"^(\*\*|`|__)(.+)\1$", r"\2", text, flags=re.DOTALL))
@@ -309,9 +343,10 @@ def _prompts(text: str, ending: str) -> Sheet | None:
     if ending not in PROSE_ENDINGS and re.search(r"[,;\t|]", text):
         return None
     text = _LISTED.sub(lambda found: f"{numeral(found[1]) if found[1] else int(unicodedata.numeric(found[2]))}. ", text)
-    pieces = _pieces(
-        re.sub(r"(?m)^[ \t]*+(?:#{1,6}[ \t].*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
-    )
+    text = _PARTING.sub("", text)
+    if counted := _counted(text):
+        return counted
+    pieces = _pieces(re.sub(r"(?m)^[ \t]*+#{1,6}[ \t].*$", "", text) if ending in (".md", ".markdown") else text)
     numbered = [_NUMBER_AHEAD.match(plain_digits(piece)) for _, piece in pieces]
     is_numbered = sum(1 for one in numbered if one) * 2 > len(pieces)
     bullets = [_BULLET.match(piece) for _, piece in pieces]
@@ -332,6 +367,38 @@ def _prompts(text: str, ending: str) -> Sheet | None:
         image, prompt = (pictured[1], rest[pictured.end() :]) if pictured else ("", rest)
         rows.append(TableRow(line, [number, image, prompt]))
     return Sheet("", rows)
+
+
+def _counted(text: str) -> Sheet | None:
+    """Prompts that are numbered one after the other, without the words before and behind them; None for others."""
+    lines = text.split("\n")
+    heads = [(place, found) for place, line in enumerate(lines) if (found := _NUMBER_AHEAD.match(plain_digits(line)))]
+    numbers = [number_of(found[1].strip()) or "" for _, found in heads]
+    if len(heads) < 2 or numbers != [str(int(numbers[0] or 0) + place) for place in range(len(heads))]:
+        return None
+    ends = [*(place for place, _ in heads[1:]), len(lines)]
+    blocks = [lines[place:end] for (place, _), end in zip(heads, ends, strict=True)]
+    longest = max(len("\n".join(block).strip().split("\n")) for block in blocks[:-1])
+    rows = [TableRow(0, ["shot", "image", "prompt"])]
+    for (place, found), number, block in zip(heads, numbers, blocks, strict=True):
+        said = [_behind(block[0], found), *(line.strip() for line in block[1:])]
+        last = place == heads[-1][0]
+        end = next(
+            (at for at, line in enumerate(said) if last and at >= longest and (longest == 1 or not said[at - 1])),
+            len(said),
+        )
+        prompt = re.sub(r"\n{2,}", "\n", "\n".join(said[:end])).strip()
+        pictured = _PICTURED.match(prompt)
+        rows.append(
+            TableRow(
+                place + 1, [number, pictured[1] if pictured else "", prompt[pictured.end() :] if pictured else prompt]
+            )
+        )
+        rest = [(at, line) for at, line in enumerate(said[end:], start=place + end + 1) if line]
+        rows += [
+            TableRow(at, [], broken=Reason("row_unnumbered", {"line": at, "text": line[:60]})) for at, line in rest
+        ]
+    return Sheet("", rows, left_out=sum(bool(line.strip()) for line in lines[: heads[0][0]]))
 
 
 def _behind(piece: str, found: re.Match[str]) -> str:

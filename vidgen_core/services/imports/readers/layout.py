@@ -73,7 +73,7 @@ def arranged(sheet: Sheet, chosen: Mapping[str, str] | None = None) -> Sheet:
     header, body = _side_by_side(header, body)
     columns = match_columns(header.cells, chosen)
     header, body, left_out = _plain_rows(header, body, columns)
-    return sheet._replace(rows=[*above, header, *body], left_out=left_out)
+    return sheet._replace(rows=[*above, header, *body], left_out=sheet.left_out + left_out)
 
 
 def _head(rows: Sequence[TableRow], chosen: Mapping[str, str] | None) -> tuple[int, Columns] | None:

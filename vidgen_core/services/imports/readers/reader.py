@@ -36,7 +36,11 @@ DOCUMENT_ENDINGS: Final = frozenset({
 #: How subtitles begin: ``00:00:01,000 --> …``, and ASS.
 _SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1,2}:\d{2}[.,]\d{3} --> )", re.MULTILINE)
 #: Endings of what is no list, whatever its first bytes look like.
-_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav"})
+_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".css", ".ini", ".7z", ".rar"})
+#: Names of texts about a list, which are none.
+_ABOUT: Final = re.compile(
+    r"(?:read[ _-]?me|notes?|licen[sc]e|changelog|使用说明|说明|必读).*\.(?:txt|md)", re.IGNORECASE
+)
 
 
 def read_sources(
@@ -51,7 +55,7 @@ def read_sources(
 
     :param spare: what becomes of pictures that no row of the lists names
     :param choices: which sheet and columns are meant, for lists that are not to be read as guessed
-    :raises InputError: source_missing, source_unknown, xls_old, and as ``read_list``; nothing is half read
+    :raises InputError: source_missing; as ``kind_of`` and ``read_list`` where no other one can be read
     """
     libraries = {path: read_library(path) for path in paths if is_library(path)}
     if libraries:
@@ -61,12 +65,25 @@ def read_sources(
     pictures = [path for path in paths if _is_picture(path)]
     prompts = _prompts(paths)
     others = [path for path in paths if not _is_picture(path) and path not in prompts]
-    plans = [_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), pictures, progress) for path in others]
-    rows = plans[0] if len(plans) == 1 else merge_plans(plans)
-    if not pictures:
-        return rows
-    alone = read_images(pictures, progress=progress)
-    return give_pictures(rows, alone, spare) if plans else alone
+    plans: list[ImportPlan] = []
+    left: list[InputError] = []
+    notes: list[RowNote] = []
+    for path in others:
+        try:
+            plans.append(_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), pictures, progress))
+        except InputError as error:
+            if len(paths) == 1 or error.code == "source_missing":
+                raise
+            # One that cannot be read stops no other.
+            left.append(error)
+            notes.append(RowNote(None, error.code, {"source": path.name, **error.params}))
+    if left and not plans and not pictures:
+        raise left[0]
+    plan = plans[0] if len(plans) == 1 else merge_plans(plans)
+    if pictures:
+        alone = read_images(pictures, progress=progress)
+        plan = give_pictures(plan, alone, spare) if plans else alone
+    return plan.model_copy(update={"notes": (*plan.notes, *notes)}) if notes else plan
 
 
 def _rest(paths: Sequence[Path], libraries: Mapping[Path, References]) -> list[Path]:
@@ -86,6 +103,8 @@ def readable(paths: Iterable[Path]) -> tuple[list[Path], list[RowNote]]:
     left: list[RowNote] = []
     for path in paths:
         try:
+            if _ABOUT.fullmatch(path.name):
+                raise InputError("source_unknown", path=path.name)
             if not _is_picture(path) and not is_library(path):
                 kind_of(path)
         except InputError as error:
@@ -160,7 +179,7 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
 def kind_of(path: Path) -> str:
     """What a file is, by what is in it: ``xlsx``, ``ods``, ``json`` or ``text``.
 
-    :raises InputError: source_unknown, document_unread, xls_old, list_unreadable
+    :raises InputError: source_unknown, document_unread, xls_old, xlsx_locked, list_unreadable
     """
     ending = path.suffix.lower()
     if ending in DOCUMENT_ENDINGS:
@@ -170,6 +189,8 @@ def kind_of(path: Path) -> str:
             first = file.read(4096)
     except OSError as error:
         raise InputError("list_unreadable", name=path.name) from error
+    if first.startswith(b"\xd0\xcf\x11\xe0") and "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+        raise InputError("xlsx_locked", name=path.name)
     if first.startswith(b"\xd0\xcf\x11\xe0") or b"urn:schemas-microsoft-com:office:spreadsheet" in first:
         raise InputError("xls_old", name=path.name)
     if first.startswith(b"PK\3\4"):
@@ -229,7 +250,7 @@ def _read(
 def _read_dir(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | None) -> ImportPlan:
     """A folder of pictures; one with a list in it is that list with its pictures."""
     try:
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith((".", "~$")))
     except OSError as error:
         raise InputError("folder_unreadable", path=str(path)) from error
     lists = [file for file in lists_among(files) if file.suffix.lower() in _SURE_LISTS]

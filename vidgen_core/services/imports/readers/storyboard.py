@@ -17,7 +17,7 @@ from vidgen_core.services.imports.loose_json import Damaged, keys_of_parts, read
 from vidgen_core.services.imports.numbers import number_of
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
-from vidgen_core.services.imports.readers.csv_list import read_bytes
+from vidgen_core.services.imports.readers.csv_list import read_bytes, without_thoughts
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
@@ -40,11 +40,14 @@ _SAYS: Final = (
     "url", "path", "file", "src", "uri", "text", "plain_text", "content", "line", "description", "prompt", "seconds", "value", "name",
     "台词", "对白", "旁白", "内容", "文本", "文字",
 )  # fmt: skip
-#: Where the texts of answers stand in them: 0 is the first of an array.
-_ANSWERS: Final = (
-    ("choices", 0, "message", "content"), ("content", 0, "text"), ("candidates", 0, "content", "parts", 0, "text"),
-    ("output_text",), ("message", "content"), ("response",),
-)  # fmt: skip
+#: Keys below which APIs, and programs that ask them, have what a model answered.
+_ANSWERS: Final = frozenset((
+    "content", "text", "output_text", "response", "output", "answer", "result", "data", "arguments", "input", "completion", "message", "reply",
+))  # fmt: skip
+#: A text that may be one.
+_ANSWER: Final = re.compile(r"(?m)^\s*+[\[{]\s*+[\"\[{]|```")
+#: Such texts that are read in search of shots.
+_MOST_ANSWERS: Final = 20
 _SPEAKERS: Final = ("speaker", "character", "who", "role", "角色", "人物")
 _DEEPEST: Final = 8
 
@@ -141,13 +144,27 @@ def _entries(board: Any, name: str) -> list[_Entry]:
 
 def _answered(board: Any) -> Any:
     """What a language model has said, of the answer of its API as it came; everything else as it is."""
-    for path in _ANSWERS:
-        held = board
-        for key in path:
-            held = held.get(key) if isinstance(held, dict) else held[0] if isinstance(held, list) and held else None
-        if isinstance(held, str) and (read := _read(held, "", 0)):
-            return read[0]
+    for held in itertools.islice(_answers({"text": board} if isinstance(board, str) else board), _MOST_ANSWERS):
+        read = _read(held, "", 0) if isinstance(held, str) else (held, ())
+        inner = _answered(read[0]) if read and isinstance(held, str) else read and read[0]
+        if inner is not None and _count_whole(inner):
+            return inner
     return board
+
+
+def _answers(held: Any, depth: int = 0) -> Iterator[Any]:
+    """The texts that may hold the shots, and what a tool was called with."""
+    inner = held.items() if isinstance(held, dict) else (("", one) for one in held) if isinstance(held, list) else ()
+    if isinstance(held, dict) and match_columns([key for key in held if key not in _ANSWERS]).fields.keys() - {"shot"}:
+        # A shot, whose model may take JSON as its prompt.
+        return
+    for key, one in inner:
+        if isinstance(one, str) and key in _ANSWERS and _ANSWER.search(one, 0, 10_000):
+            yield one
+        elif isinstance(one, dict | list) and depth < _DEEPEST:
+            if key == "input":
+                yield one
+            yield from _answers(one, depth + 1)
 
 
 def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
@@ -299,7 +316,7 @@ def _parse(data: bytes, name: str) -> tuple[Any, tuple[RowNote, ...]]:
     """What a file holds, and a note where it breaks off."""
     line = 1
     for decoded in decodings(data):
-        text = decoded.replace("\ufeff", "").rstrip()
+        text = without_thoughts(decoded.replace("\ufeff", "")).rstrip()
         if assigned := _ASSIGNED.match(text.lstrip()[:200].encode()):
             text = text.lstrip()[len(assigned[0].decode()) :]
         # As language models hand it over, words around it and a scene a block.

@@ -173,7 +173,8 @@ def _text(cell: Any, *, is_picture: bool) -> str:
         case datetime() | date():
             return date_as_shown(value, getattr(cell, "number_format", "") or "")
         case _:
-            return untame(str(value))
+            # As the format writes letters that XML cannot hold (ECMA-376 part 1, ST_Xstring).
+            return untame(re.sub(r"_x(00[01][0-9A-Fa-f]|005[Ff])_", lambda found: chr(int(found[1], 16)), str(value)))
 
 
 def _clock(length: timedelta) -> str:

@@ -301,6 +301,38 @@ def test_a_timeline_is_found_in_its_package(app: Vidgen, project: Project, tmp_p
         app.edits.plan(project.id, "cut.otioz", packed.getvalue()[:200])
 
 
+def test_an_edl_that_fades_in_is_followed(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    lines = exported(app, project, Format.EDL, tmp_path).read_text(encoding="utf-8").splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("001"))
+    still = "00:00:00:00 00:00:00:00"
+    lines[first : first + 1] = [
+        f"001  BL       V     C        {still} {still}",
+        lines[first].replace(" C  ", " D 024", 1),
+    ]
+
+    plan = app.edits.plan(project.id, "cut", "\n".join(lines).encode())
+
+    assert (plan.changes, plan.notes) == ((), ())
+
+
+def test_what_premiere_switched_off_or_made_faster_is_named(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    root = ET.fromstring(exported(app, project, Format.PREMIERE, tmp_path).read_bytes())  # noqa: S314 - our own file
+    first, second, *_ = root.iterfind(".//video/track/clipitem")
+    for told in first.iterfind("enabled") or ():
+        first.remove(told)
+    ET.SubElement(first, "enabled").text = "FALSE"
+    effect = ET.SubElement(ET.SubElement(second, "filter"), "effect")
+    ET.SubElement(effect, "effectid").text = "timeremap"
+    parameter = ET.SubElement(effect, "parameter")
+    ET.SubElement(parameter, "parameterid").text = "speed"
+    ET.SubElement(parameter, "value").text = "200"
+
+    plan = app.edits.plan(project.id, "cut", ET.tostring(root))
+
+    assert {"disabled", "retimed"} <= {note.code for note in plan.notes}
+    assert [each.shot for each in plan.shots] == ["2.0", "3.0", "4.0"]
+
+
 def test_a_compound_clip_is_not_taken_for_the_film(app: Vidgen, project: Project, tmp_path: Path) -> None:
     text = exported(app, project, Format.FCPXML, tmp_path).read_text(encoding="utf-8")
     clip = re.search(r"<asset-clip.*?</asset-clip>", text, re.DOTALL)

@@ -111,6 +111,8 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.txt", "A fox\nin snow\n---\nA hen\n***\nA cow\n", [(None, "A fox\nin snow"), (None, "A hen"), (None, "A cow")]),
         ("p.txt", "Here are your prompts:\n\n1. A fox\n\n2. A hen\n", [("1", "A fox"), ("2", "A hen")]),
         ("p.txt", "1) A fox\n   - camera: pan\n2) A hen\n   - camera: none\n", [("1", "A fox\n- camera: pan"), ("2", "A hen\n- camera: none")]),
+        ("p.txt", "Here:\n\n<shots>\n<shot>\n<number>1</number>\n<prompt>A fox\n&amp; hen</prompt>\n</shot>\n<shot><number>2</number><prompt>A hen</prompt></shot>\n</shots>\n", [("1", "A fox\n& hen"), ("2", "A hen")]),
+        ("p.md", "Here it is:\n\n<table><tr><th>Shot</th><th>Prompt</th></tr><tr><td>1</td><td>a</td></tr></table>\n", [("1", "a")]),
         ("p.md", "> | Shot | Prompt |\n> |---|---|\n> | 1 | a |\n", [("1", "a")]),
         ("p.txt", "| Shot | Prompt |\n|------+--------|\n| 1 | a |\n", [("1", "a")]),
         ("p.txt", " shot | prompt\n------+--------\n 1    | a\n", [("1", "a")]),

@@ -29,7 +29,7 @@ def show_edit(visit: Visit) -> None:
         if name:
             st.button(plain(t("export.edit_undo", name=name)), icon=":material/undo:", key="edit_undo", on_click=_undo)
         file = st.file_uploader(
-            t("export.edit_file"), type=["otio", "edl", "fcpxml", "xml", "txt"], key=f"{_KEY}{_round()}"
+            t("export.edit_file"), type=["otio", "otioz", "edl", "fcpxml", "xml", "txt", "zip"], key=f"{_KEY}{_round()}"
         )
         if file is None:
             return

@@ -7,6 +7,7 @@ knows no ``media-rep``. The kind is found from the content.
 from __future__ import annotations
 
 import io
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -121,7 +122,22 @@ def _edl(text: str, rate: Fraction) -> Any:
     drops = ";" in text
     known = [each for each in STANDARD_RATES if each > last and (not drops or (each.denominator > 1 and each > 29))]
     base = rate if rate in known or not known else known[0]
-    return otio.adapters.read_from_string(text, "cmx_3600", rate=float(base), ignore_timecode_mismatch=True)
+    if "FROM CLIP NAME" not in text:
+        text = re.sub(r"(?m)^\* *SOURCE FILE *:", "* FROM CLIP NAME:", text)
+    options = {"rate": float(base), "ignore_timecode_mismatch": True}
+    try:
+        return otio.adapters.read_from_string(text, "cmx_3600", **options)
+    except otio.exceptions.OTIOError:
+        # A film that fades in: no track of OpenTimelineIO begins with a transition.
+        return otio.adapters.read_from_string(_with_cuts(text), "cmx_3600", **options)
+
+
+def _with_cuts(text: str) -> str:
+    """The list with a cut in the place of each transition, and without the events of no length that these begin with."""
+    text = re.sub(r"(?m)^([ \t]*+\d++(?:[ \t]++\S++){2}[ \t]++)(?:D|W\d++)[ \t]++\d{1,3}+(?=[ \t])", r"\1C", text)
+    return re.sub(r"(?m)^[ \t]*+\d++(?:[ \t]++\S++){2}[ \t]++C[ \t]++(\S++)[ \t]++\1[ \t].*+\n", "", text).replace(
+        "* TO CLIP", "* FROM CLIP"
+    )
 
 
 # --- what OpenTimelineIO reads
@@ -135,32 +151,45 @@ def _of_otio(read: Any, *, timecode: bool = True) -> list[Use]:
     if timeline is None:
         return []
     return [
-        _of_clip(clip, timeline.tracks, timecode) for track in timeline.video_tracks() for clip in track.find_clips()
+        _of_clip(clip, timeline.tracks, timecode, is_on=track.enabled)
+        for track in timeline.video_tracks()
+        for clip in track.find_clips()
     ]
 
 
-def _of_clip(clip: Any, tracks: Any, timecode: bool) -> Use:
+def _of_clip(clip: Any, tracks: Any, timecode: bool, *, is_on: bool) -> Use:
     shown = clip.trimmed_range()
     media = clip.media_reference
     # A file with a timecode of its own does not begin at zero.
     known_range = media.available_range if timecode and media else None
     first = known_range.start_time if known_range else otio.opentime.RationalTime(0, 1)
     known = clip.metadata.get(_META, {})
-    speed = 1.0
-    for effect in clip.effects:
-        if isinstance(effect, otio.schema.LinearTimeWarp):
-            speed *= effect.time_scalar
+    speed = math.prod(map(_speed_of, clip.effects))
+    # What is left of the file's name in an EDL that says no other.
+    reel = clip.metadata.get("cmx_3600", {}).get("reel") or ""
     return Use(
         name=clip.name or "",
-        file=getattr(media, "target_url", None) or "",
+        file=getattr(media, "target_url", None) or ("" if reel in ("AX", "BL") else reel),
         take_id=known.get("take_id"),
         shot_id=known.get("shot_id"),
         at=clip.transformed_time_range(shown, tracks).start_time.to_seconds(),
         begin=(shown.start_time - first).to_seconds(),
         length=shown.duration.to_seconds() * abs(speed or 1.0),
         speed=speed,
-        disabled=not clip.enabled,
+        disabled=not (is_on and clip.enabled) or clip.metadata.get("fcp_xml", {}).get("enabled") == "FALSE",
     )
+
+
+def _speed_of(effect: Any) -> float:
+    """1 for what changes no speed; Premiere's XML has percents in an effect of its own."""
+    if isinstance(effect, otio.schema.LinearTimeWarp):
+        return float(effect.time_scalar)
+    told = effect.metadata.get("fcp_xml", {})
+    given = told.get("parameter", ()) if told.get("effectid") == "timeremap" else ()
+    for one in (given,) if hasattr(given, "keys") else given:
+        if one.get("parameterid") == "speed":
+            return float(one["value"]) / 100
+    return 1.0
 
 
 # --- Final Cut Pro

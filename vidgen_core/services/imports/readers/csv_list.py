@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import itertools
 import re
@@ -45,8 +46,6 @@ _FENCED: Final = re.compile(
     r"(?ms)^[ \t]*+```[ \t]*+(?:csv|tsv|te?xt|plaintext|markdown|md)?[ \t]*+$\n(.*?)(?:^[ \t]*+```[ \t]*+$|\Z)",
     re.IGNORECASE,
 )
-#: What models think aloud before they answer.
-_THOUGHTS: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 #: A line that parts what stands above from what stands below.
 _PARTING: Final = re.compile(r"(?m)^[ \t]*+(?:```\w*+|([-=*_—])(?:[ \t]*+\1){2,})[ \t]*+$")
 #: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:`` before a prompt.
@@ -65,7 +64,7 @@ _TIMED: Final = re.compile(
     re.DOTALL,
 )
 #: ``+----+-----+`` between the rows of a drawn table.
-_RULER: Final = re.compile(r"(?:\+[-=]{2,}|[-=]{3,}\+)[-=+]*+")
+_RULER: Final = re.compile(r"(?:\+[-=]{2,}+|[-=]{3,}+\+)[-=+]*+")
 #: Such lines of a table that has them between its rows, not only around its header.
 _DRAWN: Final = 4
 #: Lines that name what stands below them.
@@ -107,7 +106,9 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
             found = html_sheets(part) or _markdown(part) or _drawn(part) or _table(part, name, chosen)
             if found:
                 return found
-        prompts = record_sheet(text) or _prompts(fenced or text, Path(name).suffix.lower())
+        if found := html_sheets(text[text.casefold().find("<table") :]) if "<table" in text.casefold() else []:
+            return found
+        prompts = record_sheet(_untagged(text)) or _prompts(fenced or text, Path(name).suffix.lower())
         if prompts:
             return [prompts]
         likely = likely or _likely(text, name)
@@ -118,7 +119,21 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
 
 def without_thoughts(text: str) -> str:
     """The text without what a model thought aloud, on the same lines."""
-    return _THOUGHTS.sub(lambda found: "\n" * found[0].count("\n"), text) if "<think" in text[:10_000] else text
+    kept, at = [], 0
+    while (start := text.find("<think", at)) >= 0 and (end := text.find("</think", start)) >= 0:
+        kept += [text[at:start], "\n" * text.count("\n", start, end)]
+        at = text.find(">", end) + 1 or len(text)
+    return "".join([*kept, text[at:]])
+
+
+def _untagged(text: str) -> str:
+    """The text with each element that holds nothing but words as a field of its name, and without other tags."""
+    if not re.search(r"<(\w{1,40}+)>[^<>]*+</\1>\s*+<(\w{1,40}+)>[^<>]*+</\2>", text[:_HEAD_LETTERS]):
+        return text
+    fields = re.sub(
+        r"<(\w{1,40}+)>([^<>]*+)</\1>", lambda found: f"\n{found[1]}: {html.unescape(found[2]).strip()}\n", text
+    )
+    return re.sub(r"</?\w{1,40}+>", "\n", fields)
 
 
 def _fenced(text: str) -> str:

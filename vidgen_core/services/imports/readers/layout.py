@@ -168,13 +168,23 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
     return header, kept, left_out
 
 
+#: A row that shows how the sheet is to be filled in.
+_EXAMPLE: Final = re.compile(
+    r"(?:示例|示範|样例|範例|范例|填写示例|example|sample|e\.?g\.?)[ :：_-]*\d{0,2}", re.IGNORECASE
+)
+
+
 def _explains(filled: Mapping[int, str], columns: Columns) -> bool:
     """Whether a row is no shot: it says once more what its columns are, what is to be written there, or what their sum is."""
     number = filled.get(columns.fields.get("shot", -1), "")
     meant = {place: field for place, field in columns.meant.items() if place in filled}
     again = [place for place, field in meant.items() if field in match_columns([filled[place]]).fields]
     is_hint = not any(map(str.isdecimal, number)) and all(map(_HINT.fullmatch, filled.values()))
-    return (len(meant) > 1 and len(again) == len(meant)) or is_hint or _SUM.fullmatch(number) is not None
+    return (
+        (len(meant) > 1 and len(again) == len(meant))
+        or is_hint
+        or bool(_SUM.fullmatch(number) or _EXAMPLE.fullmatch(number))
+    )
 
 
 def _is_name(cell: str) -> bool:

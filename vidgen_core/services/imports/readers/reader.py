@@ -39,7 +39,7 @@ _SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1
 _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".css", ".ini", ".7z", ".rar"})
 #: Names of texts about a list, which are none.
 _ABOUT: Final = re.compile(
-    r"(?:read[ _-]?me|notes?|licen[sc]e|changelog|使用说明|说明|必读).*\.(?:txt|md)", re.IGNORECASE
+    r"(?:read[ _-]?me|notes?|licen[sc]e|changelog|使用说明|说明|必读)[^.]*+\.(?:txt|md)", re.IGNORECASE
 )
 
 

@@ -45,7 +45,7 @@ _ANSWERS: Final = frozenset((
     "content", "text", "output_text", "response", "output", "answer", "result", "data", "arguments", "input", "completion", "message", "reply",
 ))  # fmt: skip
 #: A text that may be one.
-_ANSWER: Final = re.compile(r"(?m)^\s*+[\[{]\s*+[\"\[{]|```")
+_ANSWER: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]|```")
 #: Such texts that are read in search of shots.
 _MOST_ANSWERS: Final = 20
 _SPEAKERS: Final = ("speaker", "character", "who", "role", "角色", "人物")

@@ -312,6 +312,52 @@ async def test_half_an_id_is_none(providers, world, body) -> None:
     assert (await refused(providers, world, "yunwu", 200, body)).delivery is D.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "word", ["failed", "N/A", "unknown", "string", "0", "-1", "insufficient quota", "请稍后再试", "猫" * 400]
+)
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_a_word_at_the_place_of_an_id_is_none(providers, world, name, word) -> None:
+    named = {"thread_id": word} if name == "lovart" else {"taskId": word, "id": word}
+    error = await refused(providers, world, name, 200, {"code": 200, "msg": "success", "data": named})
+    assert error.delivery is D.UNKNOWN, error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"object": "error", "id": "err_123", "message": "no such model", "type": "invalid_request_error", "code": 404},
+        {"id": "req-9", "success": False, "code": "E-4711", "message": "we do not film cats"},
+        {"id": "req-9", "error": {"code": "LengthNotOffered", "message": "99 seconds"}},
+        {"jsonrpc": "2.0", "id": "17", "error": {"code": -32602, "message": "not on the menu"}},
+    ],
+    ids=["object", "success", "error", "rpc"],
+)
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_a_refusal_that_bears_a_name_of_its_own_names_no_job(providers, world, name, body) -> None:
+    assert (await refused(providers, world, name, 200, body)).delivery is D.REFUSED
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "failed", "error": {"code": "invalid_size", "message": "x"}},
+        {"code": 1, "description": "submitted"},
+        {"success": False, "code": "E-1", "message": "queued behind 12 others"},
+        {"error": {"code": "", "message": ""}},
+    ],
+    ids=["ended", "good code", "queued", "empty error"],
+)
+async def test_a_job_that_may_be_there_keeps_its_name_beside_an_error(providers, world, more) -> None:
+    assert await accepted(providers, world, "yunwu", 200, {"id": "job-77", **more}) == "job-77"
+
+
+@pytest.mark.parametrize("status", [429, 400, 402, 403])
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_a_job_and_not_a_word_under_a_bad_status_leave_it_open(providers, world, name, status) -> None:
+    named = {"thread_id": "t-1"} if name == "lovart" else {"task_id": "t-1"}
+    assert (await refused(providers, world, name, status, named)).delivery is D.UNKNOWN
+
+
 @pytest.mark.parametrize("broken", ["closed", "silent"])
 async def test_an_id_that_came_before_the_connection_broke_is_kept(world, broken) -> None:
     async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
@@ -803,6 +849,8 @@ def _echoes() -> list[str]:
         *(base64.b64encode(base64.b64encode(f"{'x' * n}{SECRET}".encode())).decode() for n in range(3)),
         base64.b64encode(SECRET.encode()).hex(), base64.b64encode(SECRET.encode().hex().encode()).decode(),
         base64.b32encode(base64.b64encode(SECRET.encode())).decode(),
+        str([*SECRET.encode()]), " ".join(map(str, SECRET.encode())), base64.b64encode(SECRET.encode("utf-16-le")).decode(),
+        SECRET.encode("utf-16-le").hex(), "".join(f"%u{ord(c):04x}" for c in SECRET), "\u0301".join(SECRET),
     ]  # fmt: skip
 
 
@@ -833,6 +881,16 @@ async def test_an_echoed_key_is_in_nothing_that_is_kept(providers, world, echo, 
     disguised = echo in _echoes()[13:]
     assert not disguised or json.dumps(echo)[1:-1].lower() not in told.replace("\\\\", "\\")
     assert not disguised or echo.lower() not in json.loads(f"[{told}]").__repr__().lower()
+
+
+@pytest.mark.parametrize(
+    "written", [[*SECRET.encode()], [*SECRET], [*f"Bearer {SECRET}".encode()]], ids=["bytes", "letters", "header"]
+)
+async def test_a_key_that_a_program_wrote_as_a_list_is_in_nothing_that_is_kept(providers, world, written) -> None:
+    body = {"error": {"message": "no such key", "key": {"type": "Buffer", "data": written}}, "seen": written}
+    error = await refused(providers, world, "yunwu", 401, body)
+    assert json.dumps(written[5:15])[1:-1] not in error.evidence
+    assert "no such key" in error.evidence
 
 
 async def test_a_short_key_does_not_spoil_ids_that_hold_its_letters(providers, world) -> None:

@@ -26,8 +26,25 @@ _CUT: Final = 65536
 #: halves of surrogate pairs; what is no character.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _NO_IDS: Final = frozenset(
-    {"null", "none", "nil", "nan", "undefined", "true", "false", "inf", "infinity", "[object object]"}
+    {
+        "null",
+        "none",
+        "nil",
+        "nan",
+        "undefined",
+        "true",
+        "false",
+        "inf",
+        "infinity",
+        "[object object]",
+        "n/a",
+        "unknown",
+        "string",
+    }
+    | {"error", "failed", "failure", "fail", "invalid", "rejected", "0", "-1"}
 )
+#: What every id has: a letter or a digit that can stand in an address.
+_OF_AN_ID: Final = re.compile("[A-Za-z0-9]")
 
 
 def clean_text(text: str) -> str:
@@ -53,8 +70,20 @@ def clean(value: Any, hide: Callable[[str], str] = lambda text: text, depth: int
             return None
         return {hide(clean_text(str(name))): clean(inner, hide, depth + 1) for name, inner in value.items()}
     if isinstance(value, list):
+        if (text := _bytes_in(value)) and (hidden := hide(text)) != text:
+            return hidden
         return None if depth >= DEEPEST else [clean(inner, hide, depth + 1) for inner in value]
     return value
+
+
+def _bytes_in(value: list[Any]) -> str:
+    """The text that a list is, of bytes or single characters; empty: it is none."""
+    if not 8 <= len(value) <= 1000:
+        return ""
+    if all(isinstance(one, str) and len(one) == 1 for one in value):
+        return "".join(value)
+    printable = all(type(one) is int and 32 <= one < 127 for one in value)
+    return bytes(value).decode() if printable else ""
 
 
 def read_json(text: str) -> Any:
@@ -218,7 +247,10 @@ def identifier(value: Any) -> str | None:
     """The id that a value is: a text that says something and that a database can index, or a whole number above zero."""
     if isinstance(value, str):
         text = value.strip()
-        return text if text and text.lower() not in _NO_IDS and len(text.encode(errors="replace")) <= 1000 else None
+        if text.lower() in _NO_IDS or len(text.encode(errors="replace")) > 1000:
+            return None
+        # Words are said to people.
+        return text if _OF_AN_ID.search(text) and not re.search(r"\s", text) else None
     number = whole(value)
     return str(number) if number is not None and number > 0 else None
 

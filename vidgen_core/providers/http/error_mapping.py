@@ -22,7 +22,7 @@ from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import error_words
 from vidgen_core.providers.http.cleaning import identifier, identifier_in_address, whole
 from vidgen_core.providers.http.client import ProviderResponse
-from vidgen_core.providers.http.error_body import ErrorBody, at, own_words
+from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, own_words
 from vidgen_core.providers.http.job_status import is_of_the_job, read, values
 
 
@@ -270,11 +270,18 @@ def job_in(
         body = answer.rest if answer.json is None else answer.json
         found = id_at(body, *(paths or _ID_PATHS))
         if found or refuses(body):
-            return found
+            return None if _is_of_a_refusal(body, answer.status) else found
         return _job_anywhere(body, names) or identifier_in_address(answer.headers.get("location", ""), looks)
     if answer.status in (408, 425, 499) or answer.status >= 500:
         return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
     return None
+
+
+def _is_of_a_refusal(body: Any, status: int) -> bool:
+    """Whether an answer that refuses in clear can name by its id only itself: nothing in it speaks of a job."""
+    if not isinstance(body, Mapping) or id_at(body, *_TASK_PATHS) or read(body).word is not None:
+        return False
+    return _refuses_in_clear(body) and not _under_way(error_body_in(body, status))
 
 
 def _job_anywhere(body: Any, names: Sequence[str]) -> str | None:
@@ -332,7 +339,8 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         going = _under_way(said)
         # A job that is under way stands beside it: it may be this one, but for a conflict with one that is there.
         named = answer.status != 409 and id_at(answer.json, *_TASK_PATHS, *_THREAD_PATHS)
-        made = named and (going or read(answer.json).status in _UNDER_WAY)
+        silent = not said.text and not said.codes
+        made = named and (going or silent or read(answer.json).status in _UNDER_WAY)
         return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
     if not isinstance(answer.json, Mapping):
         return UNREADABLE
@@ -354,15 +362,27 @@ def _says_no(table: Table, body: Mapping[str, Any], said: ErrorBody) -> bool:
     """Whether a body under a good status refuses in a way that machines are told by."""
     if any(_code_says_no(at(body, path)) for path in _BUSINESS_CODES) and not body.get("data"):
         return True
-    error = body.get("error")
-    if isinstance(error, Mapping) and any(_is_bad(error.get(name)) for name in ("code", "type", "status")):
+    if _refuses_in_clear(body):
         return True
     unsuccessful = body.get("success") is False or body.get("ok") is False
     if unsuccessful and any(_is_bad(code) for code in said.codes):
         return True
-    marked = unsuccessful or bool(error) or str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
+    marked = (
+        unsuccessful
+        or bool(body.get("error"))
+        or str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
+    )
     worded = classify_texts(table, said) if marked else None
     return worded is not None and worded.kind in _DEFINITE
+
+
+def _refuses_in_clear(body: Mapping[str, Any]) -> bool:
+    """Whether an answer says by a code that it is an error."""
+    error = body.get("error")
+    if isinstance(error, Mapping) and any(_is_bad(error.get(name)) for name in ("code", "type", "status")):
+        return True
+    is_error = "error" in (body.get("object"), body.get("type")) or body.get("success") is False
+    return is_error and any(_is_bad(at(body, path)) for path in _BUSINESS_CODES)
 
 
 _BUSINESS_CODES: Final = (

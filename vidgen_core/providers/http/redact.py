@@ -39,9 +39,12 @@ _SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrs
 _ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])|%([2-7][0-9a-fA-F])|&#(\d{2,3});")
 #: A character in any of the ways of writing it as a number, escaped once more than once.
 _NUMBERED: Final = re.compile(
-    r"(?:%(?:25){0,4}|\\{1,4}u\{?0{0,4}|\\{1,4}x|\\|&(?:amp;){0,4}#x0{0,4}|=|0x|U\+00)([2-7][0-9a-f])[;} ]?|&(?:amp;){0,4}#0?(\d{2,3});",
+    r"(?:%(?:25){0,4}(?:u0{0,4})?|\\{1,4}u\{?0{0,4}|\\{1,4}x|\\|&(?:amp;){0,4}#x0{0,4}|=|0x|U\+00)([2-7][0-9a-f])[;} ]?|&(?:amp;){0,4}#0?(\d{2,3});",
     re.IGNORECASE,
 )
+#: Characters written as their numbers one after the other, as programs print bytes.
+_COUNTED: Final = re.compile(r"(?<![0-9])([0-9]{2,3})(?![0-9])[^\w\"'{}]{0,3}")
+_MANY_COUNTED: Final = re.compile(r"(?:[0-9]{2,3}[^\w\"'{}]{1,3}){11}[0-9]{2,3}")
 #: What can be put between the characters of a key without hiding it from people.
 _BETWEEN: Final = re.compile(r"[\W_]+")
 
@@ -84,7 +87,9 @@ def _is_disguised(text: str, secret: str) -> bool:
     forms = _bare_forms(secret)
     if not forms or len(text) < SHORT:
         return False
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
+    if _MANY_COUNTED.search(plain):
+        plain = _COUNTED.sub(lambda found: chr(int(found[1])), plain)
     numbered = _NUMBERED.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), plain)
     bare = [_BETWEEN.sub("", one).lower() for one in {plain, numbered}]
     longest = max(map(len, bare))
@@ -97,7 +102,8 @@ def _bare_forms(secret: str) -> tuple[str, ...]:
     if len(_BETWEEN.sub("", secret)) < SHORT:
         return ()
     turned = {secret, secret[::-1], codecs.encode(secret, "rot13"), codecs.encode(secret[::-1], "rot13")}
-    coded = _coded(secret)
+    # Each character in two bytes, too (UTF-16).
+    coded = _coded(secret) | _coded("".join(f"{character}\0" for character in secret))
     forms = {
         *turned,
         *coded,

@@ -256,10 +256,10 @@ SELDOM = {
     ("arguments", "needless", "most", "shows"),
     [
         (["--help"], HEAVY | {"sqlalchemy", "PIL", "rich", "pydantic"}, 26, "rehearse"),
-        (["tasks"], HEAVY | SELDOM | {"rich.console"}, 114, ""),
-        (["tasks", "--json"], HEAVY | SELDOM | {"rich.console"}, 114, "["),
-        (["shots"], HEAVY | SELDOM - {"vidgen_core.services.generation.gate", "vidgen_core.worker.context"}, 128, ""),
-        (["keys"], HEAVY | {"filelock", "tomlkit"}, 134, ""),
+        (["tasks"], HEAVY | SELDOM | {"rich.console"}, 98, ""),
+        (["tasks", "--json"], HEAVY | SELDOM | {"rich.console"}, 101, "["),
+        (["shots"], HEAVY | SELDOM - {"vidgen_core.services.generation.gate", "vidgen_core.worker.context"}, 124, ""),
+        (["keys"], HEAVY | {"filelock", "tomlkit"}, 131, ""),
     ],
 )
 def test_commands_start_without_what_they_do_not_need(

@@ -99,11 +99,10 @@ def tasks(
     verdict: Annotated[str | None, typer.Option("--verdict", help="cli.option.verdict", metavar="VERDICT")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="cli.option.limit")] = None,
 ) -> None:
-    wanted, judged = _status(status), _verdict(verdict)
-    from vidgen_core.services.schemas.tasks import TaskResponse
-
-    found = _all_tasks(session, wanted, judged, limit)
+    found = _all_tasks(session, _status(status), _verdict(verdict), limit)
     if session.as_json:
+        from vidgen_core.services.schemas.tasks import TaskResponse
+
         session.answer_each(TaskResponse.of(task, session.text, session.where.name) for task in found)
         return
     block = list(itertools.islice(found, BLOCK))

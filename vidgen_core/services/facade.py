@@ -72,7 +72,7 @@ class Vidgen:
     requests: Requests = service("access.requests")
     agents: Agents = service("access.agents")
     shots: Shots = service("library.shots")
-    projects: Projects = service("library.projects", "shots")
+    projects: Projects = service("library.projects")
     chains: Chains = service("library.chains", "shots")
     takes: Takes = service("library.takes")
     reviews: Reviews = service("library.reviews")

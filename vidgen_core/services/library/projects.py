@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vidgen_core.db import NewShot, Tx
+from vidgen_core import db
 from vidgen_core.db.repositories.projects import ProjectRepository
 from vidgen_core.domain.characters import REFERENCES
 from vidgen_core.domain.errors import FileError, InputError, Refused
@@ -18,12 +18,10 @@ from vidgen_core.domain.shots import Project, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
-from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.permissions import Role, requires, stored
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
-    from vidgen_core.services.library.shots import Shots
 
 #: Number and prompt of the sample shots: each says what its drawn picture shows and another way for the camera to move.
 SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
@@ -79,9 +77,8 @@ class ProjectDeletion(NamedTuple):
 class Projects:
     """Films in the making."""
 
-    def __init__(self, ctx: ServiceContext, shots: Shots) -> None:
+    def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
-        self._shots = shots
 
     all = stored(Role.VIEWER, ProjectRepository.all)
     get = stored(Role.VIEWER, ProjectRepository.get)
@@ -123,7 +120,7 @@ class Projects:
             _check_free(tx, wanted)
             shots = tx.shots.many(tx.shots.ids(project_id))
             copy = tx.projects.ensure(wanted)
-            tx.shots.add(copy.id, [NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
+            tx.shots.add(copy.id, [db.NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
             kept = tx.projects.settings(project_id)
             for setting in _COPIED_SETTINGS & kept.keys():
                 tx.projects.set_setting(copy.id, setting, kept[setting])
@@ -167,7 +164,7 @@ class Projects:
                     remove()
         return gone
 
-    def _deletion(self, tx: Tx, project_id: int) -> ProjectDeletion:
+    def _deletion(self, tx: db.Tx, project_id: int) -> ProjectDeletion:
         tx.projects.get(project_id)
         shots = tx.shots.ids(project_id)
         takes = [take for some in tx.takes.of_shots(shots).values() for take in some]
@@ -218,7 +215,7 @@ class Projects:
             # Not edited: each would keep its first words as a version that nobody wrote.
             tx.shots.delete([shot.id for shot in shots])
             named = zip(shots, words, strict=True)
-            new = [NewShot(number, prompt, image=shot.image, params=shot.params) for shot, (number, prompt) in named]
+            new = [db.NewShot(number, prompt, image=shot.image, params=shot.params) for shot, (number, prompt) in named]
             tx.shots.add(sample.id, new)
         return True
 
@@ -226,7 +223,9 @@ class Projects:
     def make_sample(self, name: str) -> Project:
         """A project with six shots and their pictures; one that has shots already stays as it is."""
         project = self.ensure(name)
-        if not self._shots.ids(project.id):
+        with self._ctx.store.read() as tx:
+            is_empty = not tx.shots.ids(project.id)
+        if is_empty:
             sample = SAMPLE[self._language()][1]
             from vidgen_core.media.sample_art import SAMPLE_IMAGES
 
@@ -235,15 +234,18 @@ class Projects:
                 tx.shots.add(project.id, shots)
         return project
 
-    def _sample_shot(self, picture: Path, number: str, prompt: str) -> NewShot:
-        key = self._shots.keep_image(picture)
-        return NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
+    def _sample_shot(self, picture: Path, number: str, prompt: str) -> db.NewShot:
+        key = self._ctx.media.add_picture(picture)
+        return db.NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
 
     def _language(self) -> str:
         return choose_language(self._ctx.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))
 
 
 def _clean(name: str) -> str:
+    # Imported by who names a project: most commands only look for one.
+    from vidgen_core.providers.http.cleaning import clean_text
+
     wanted = " ".join(clean_text(name).split())
     if not wanted:
         raise InputError("project_name_empty")
@@ -252,7 +254,7 @@ def _clean(name: str) -> str:
     return wanted
 
 
-def _check_free(tx: Tx, name: str, project_id: int | None = None) -> None:
+def _check_free(tx: db.Tx, name: str, project_id: int | None = None) -> None:
     found = tx.projects.find(name)
     if found is not None and found.id != project_id:
         raise InputError("project_name_taken", name=name)

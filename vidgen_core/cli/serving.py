@@ -163,13 +163,8 @@ def add_agent(
     roles = {one.word: one for one in Role}
     if role not in roles:
         raise InputError("agent_role_wrong")
-    projects = []
-    for wanted in [*(only or ()), *([session.project_name] if session.project_name else ())]:
-        found = session.app.projects.find(wanted)
-        if found is None:
-            known = ", ".join(project.name for project in session.app.projects.all()) or "–"
-            raise InputError("project_unknown", name=wanted, known=known)
-        projects.append(found.id)
+    wanted = [*(only or ()), *([session.project_name] if session.project_name else ())]
+    projects = [session.project_named(one).id for one in wanted]
     token = session.app.agents.add(name, roles[role], _amount(per_day), _amount(in_all), projects or None)
     session.answer({"name": name, "token": token})
     session.say("cli.agent_added", name=name)

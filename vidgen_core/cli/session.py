@@ -215,7 +215,10 @@ class Session:
 
         :raises InputError: ``project_unknown`` (name, known)
         """
-        name = self.project_name or DEFAULT
+        return self.project_named(self.project_name or DEFAULT)
+
+    def project_named(self, name: str) -> Project:
+        """:raises InputError: ``project_unknown`` (name, known)"""
         found = self.app.projects.find(name)
         if found is None:
             known = ", ".join(project.name for project in self.app.projects.all()) or "–"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,15 +50,8 @@ def _ask_price(session: Session, tasks: Sequence[Task]) -> None:
         task.id for task in tasks if any(step.name is StepName.SUBMIT_AGAIN for step in session.app.tasks.steps(task))
     ]
     estimate = session.app.tasks.estimate_tasks(ids)
-    price = price_of(session, estimate)
-    ask(
-        session,
-        estimate,
-        lambda: session.app.tasks.preflight_tasks(session.where.id, ids),
-        "cli.ask_retry",
-        n=len(ids),
-        price=price,
-    )
+    sheet = partial(session.app.tasks.preflight_tasks, session.where.id, ids)
+    ask(session, estimate, sheet, "cli.ask_retry", n=len(ids), price=price_of(session, estimate))
 
 
 @command(commands, "look-again")

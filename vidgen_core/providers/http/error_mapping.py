@@ -360,18 +360,14 @@ def _under_way(said: ErrorBody) -> bool:
 
 def _says_no(table: Table, body: Mapping[str, Any], said: ErrorBody) -> bool:
     """Whether a body under a good status refuses in a way that machines are told by."""
-    if any(_code_says_no(at(body, path)) for path in _BUSINESS_CODES) and not body.get("data"):
-        return True
-    if _refuses_in_clear(body):
+    coded = any(_code_says_no(at(body, path)) for path in _BUSINESS_CODES) and not body.get("data")
+    if coded or _refuses_in_clear(body):
         return True
     unsuccessful = body.get("success") is False or body.get("ok") is False
     if unsuccessful and any(_is_bad(code) for code in said.codes):
         return True
-    marked = (
-        unsuccessful
-        or bool(body.get("error"))
-        or str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
-    )
+    ended = str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
+    marked = unsuccessful or ended or bool(body.get("error"))
     worded = classify_texts(table, said) if marked else None
     return worded is not None and worded.kind in _DEFINITE
 

@@ -185,7 +185,7 @@ def _speed_of(effect: Any) -> float:
     if isinstance(effect, otio.schema.LinearTimeWarp):
         return float(effect.time_scalar)
     told = effect.metadata.get("fcp_xml", {})
-    given = told.get("parameter", ()) if told.get("effectid") == "timeremap" else ()
+    given: Any = told.get("parameter", ()) if told.get("effectid") == "timeremap" else ()
     for one in (given,) if hasattr(given, "keys") else given:
         if one.get("parameterid") == "speed":
             return float(one["value"]) / 100

@@ -17,7 +17,7 @@ from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -114,6 +114,25 @@ def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> Non
     shown = screen.takes()["p1"]
     assert "submit_again" in [name for name, _ in shown["steps"]]
     assert "Image provider" in shown["why"]
+
+
+def test_what_a_picture_does_not_follow_is_said_before_the_click_and_marked_after_it(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__KEYS", '[{"name":"a","secret":"sk-pictures-01"}]')
+    add(screen, params=ShotParams(seed=7, aspect_ratio="9:16"))
+    marked = add(screen)
+    with screen.app.store.write() as tx:
+        key = screen.app.shots.keep_image(picture("red"))
+        tx.candidates.add(NewCandidate(marked.project_id, marked.id, 1, key, warnings=("ratio_differs",)))
+    screen.run()
+    assert "Another aspect ratio than asked for" in screen.words()
+
+    screen.press("draw_missing")
+
+    said = screen.words()
+    assert "takes no seed" in said
+    assert "as 1024x1536, which is another ratio" in said
 
 
 def test_pictures_for_all_that_miss_one_are_counted_priced_and_queued(screen: Screen) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.components import media
-from vidgen_core.dashboard.shots import dialogs, take_actions
+from vidgen_core.dashboard.shots import dialogs, list_tools, take_actions
 from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
@@ -119,13 +119,23 @@ def test_a_prompt_that_changed_underneath_is_shown_beside_and_not_over_what_was_
     assert "“hail”" not in screen.words()
 
 
-def test_keeping_mine_stores_it(screen: Screen) -> None:
+def test_keeping_mine_stores_it_and_a_long_other_prompt_leaves_room_for_the_button(screen: Screen) -> None:
     [shot] = add(screen, "rain")
     screen.run()
-    screen.app.shots.edit(shot.id, prompt="hail")
+    screen.app.shots.edit(shot.id, prompt="hail " * 2000)
     screen.at.text_area(key=f"prompt_{shot.id}").set_value("snow").run()
+    assert 200 < len(screen.at.warning[0].value) < 400
     screen.press(f"mine_{shot.id}")
     assert screen.app.shots.get(shot.id).prompt == "snow"
+
+
+def test_a_state_that_is_the_same_under_another_count_is_no_choice(screen: Screen) -> None:
+    add(screen, "rain")
+    screen.run()
+    screen.act(list_tools.state_chosen)
+    assert "state" not in screen.at.query_params
+    screen.choose("state", "failed")
+    assert screen.at.query_params["state"] == "failed"
 
 
 def test_twenty_cards_stand_on_a_page_and_the_rest_on_the_next(screen: Screen) -> None:

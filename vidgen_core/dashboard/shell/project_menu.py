@@ -20,7 +20,7 @@ from vidgen_core.services.facade import Vidgen
 
 #: Key of the project picker and name of the parameter in addresses.
 PROJECT: Final = "project"
-#: The project that is open where the address names none: one for the whole session, until another is made or opened by a button.
+#: The project that is open where the address names none: one for the whole session.
 FIRST: Final = "_project_first"
 #: The project before, and the one that a button has opened, until the browser has heard of that: until then it asks for the one before.
 _OPENED: Final = "_project_opened"
@@ -57,9 +57,9 @@ def _choice(t: Text, name: str, sign: str, act: Callable[..., None], *args: obje
 
 
 def open_project(name: str) -> None:
-    """Go on in another project; to be called in a widget callback."""
+    """Go on in another project, which the address names from now on; to be called in a widget callback."""
     st.session_state[_OPENED] = (st.session_state.get(PROJECT), name)
-    st.session_state[PROJECT] = st.session_state[FIRST] = name
+    st.session_state[PROJECT] = name
 
 
 def keep_open() -> None:

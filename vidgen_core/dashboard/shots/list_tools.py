@@ -77,6 +77,15 @@ def _turned() -> None:
     st.query_params[_PAGE] = str(st.session_state[_pager()])
 
 
+def state_chosen() -> None:
+    """The callback of the states.
+
+    A browser names them with their counts: when those change, it sends the same state in other words, perhaps along with a change of page.
+    """
+    if st.session_state[_STATE] not in (None, st.session_state.get(_ASKED) or "all"):
+        _choose_state()
+
+
 def _choose_state() -> None:
     # Not bound by the widget: it would write the word of one language into the address.
     st.query_params[_STATE] = st.session_state[_ASKED] = st.session_state[_STATE]
@@ -183,7 +192,7 @@ def _pills() -> None:
         required=True,
         format_func=lambda name: f"{t(f'shots.state.{name}')} {t.number(counts[name])}",
         key=_STATE,
-        on_change=_choose_state,
+        on_change=state_chosen,
         label_visibility="collapsed",
         wrap=False,
     )

@@ -21,6 +21,8 @@ from vidgen_core.services.access.permissions import Role
 
 #: Lines of text are about this high, in pixels.
 _HEIGHT: Final = 128
+#: Letters that are quoted of another prompt.
+_QUOTED: Final = 160
 #: Shots whose prompts the visitor has asked somebody to write, until they are there.
 _ORDERED: Final = "_prompts_ordered"
 
@@ -102,7 +104,9 @@ def elsewhere(t: Text, shot: Shot) -> None:
     """Beneath the box: what somebody else wrote meanwhile, and the two ways on."""
     if shot.prompt in (st.session_state[_seen(shot.id)], st.session_state[_box(shot.id)]):
         return
-    st.warning(t("shots.edited_elsewhere", theirs=plain(shot.prompt)), icon=":material/edit_note:")
+    # The two ways on stay in view, however long the other text is.
+    theirs = shot.prompt if len(shot.prompt) <= _QUOTED else f"{shot.prompt[:_QUOTED]} …"
+    st.warning(t("shots.edited_elsewhere", theirs=plain(theirs)), icon=":material/edit_note:")
     with st.container(horizontal=True, gap="small"):
         st.button(t("shots.take_theirs"), key=f"theirs_{shot.id}", on_click=_take_theirs, args=(shot.id,))
         st.button(t("shots.keep_mine"), key=f"mine_{shot.id}", on_click=_keep_mine, args=(shot.id,))

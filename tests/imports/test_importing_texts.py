@@ -113,6 +113,8 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.txt", "1) A fox\n   - camera: pan\n2) A hen\n   - camera: none\n", [("1", "A fox\n- camera: pan"), ("2", "A hen\n- camera: none")]),
         ("p.txt", "Here:\n\n<shots>\n<shot>\n<number>1</number>\n<prompt>A fox\n&amp; hen</prompt>\n</shot>\n<shot><number>2</number><prompt>A hen</prompt></shot>\n</shots>\n", [("1", "A fox\n& hen"), ("2", "A hen")]),
         ("p.md", "Here it is:\n\n<table><tr><th>Shot</th><th>Prompt</th></tr><tr><td>1</td><td>a</td></tr></table>\n", [("1", "a")]),
+        ("p.md", "**Shot 1 — The Fox (0:00–0:05)**\nA fox runs.\n\n**Shot 2**: A **hen**\n", [("1", "The Fox (0:00–0:05)\nA fox runs."), ("2", "A **hen**")]),
+        ("p.md", "镜头 1 · 5秒\n画面：狐狸\n台词：好\n\n镜头 2 · 4秒\n画面：母鸡\n", [("1", "狐狸"), ("2", "母鸡")]),
         ("p.md", "> | Shot | Prompt |\n> |---|---|\n> | 1 | a |\n", [("1", "a")]),
         ("p.txt", "| Shot | Prompt |\n|------+--------|\n| 1 | a |\n", [("1", "a")]),
         ("p.txt", " shot | prompt\n------+--------\n 1    | a\n", [("1", "a")]),

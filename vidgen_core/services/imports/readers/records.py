@@ -15,7 +15,7 @@ _FIELD: Final = re.compile(
 )
 #: ``## Shot 1``, ``**镜头1**``, ``【镜头 1】``, ``--- Shot 2 ---``
 _HEADING: Final = re.compile(
-    r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?(?:[|｜(（][\d:：.,~\-–—s秒 ]{1,24}[)）]?)?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
+    r"\s*+(#{1,6}\s++|[-=]{2,}\s*+|[*_]{2}|【|\[)?\s*+([^:：]{1,40}?(?:[|｜·•(（][\d:：.,~\-–—s秒 ]{1,24}[)）]?)?)\s*+(?:[*_]{2}|】|\]|[-=]{2,})?\s*+[:：]?\s*+"
 )
 #: ``[Prompt] …``, ``【提示词】…``
 _TAGGED: Final = re.compile(r"\s*+[\[【]([^\[\]【】]{1,40}+)[\]】]\s*+[:：]?\s*+(.*)")
@@ -90,6 +90,9 @@ def _field(line: str) -> tuple[str, dict[str, str], str, str] | None:
         return named[0], {"shot": named[1]} if named[1] else {}, "", _unquoted(tag[2].strip())
     if found := _FIELD.fullmatch(line):
         words, text = found[3].strip(), _unquoted(found[5].strip())
+        if found[2] and text.endswith(found[2]) and text.count(found[2]) % 2:
+            # The whole line was set apart: ``**Shot 1 — The fox**``.
+            text = text.removesuffix(found[2]).rstrip()
         name, number = _named(words)
         if name:
             return name, {"shot": number} if number else {}, found[1] or "", text
@@ -128,8 +131,8 @@ def _unquoted(text: str) -> str:
 
 def _numbered(words: str) -> dict[str, str]:
     """The number, and perhaps the length, of a heading that is nothing but one: ``Shot 1``, ``Prompt 2``, ``镜头3（5秒）``."""
-    at = max(map(words.rfind, "(（[|｜"))
-    is_apart = at > 0 and (words[-1] in ")）]" or words[at] in "|｜")
+    at = max(map(words.rfind, "(（[|｜·•"))
+    is_apart = at > 0 and (words[-1] in ")）]" or words[at] in "|｜·•")
     bare, inner = (words[:at].rstrip(), words[at + 1 :].strip(" )）]")) if is_apart else (words, "")
     length = inner if re.search(r"\d\s*(?:s|秒)|\d:\d\d", inner) else ""
     bare = bare if length else words

@@ -35,7 +35,7 @@ _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
 
 
 class Price(Frozen):
-    """The price of a model per take, per second, or for text (``money.llm_prices``)."""
+    """The price of a model per take, per second, or for text (``llm_price``)."""
 
     provider: BillableParty
     #: The model's id; ``*`` for every model of the provider.

@@ -1,7 +1,7 @@
 """Pictures by the OpenAI-compatible endpoints of an aggregator: ``/v1/images/generations``, ``/v1/images/edits`` where
 there are pictures to draw after, and chat models that answer with pictures (``/v1/chat/completions``).
 
-These answer when the picture is drawn, so ``submit`` waits for it and keeps the answer on disk (``response_cache``) before
+These answer when the picture is drawn, so ``submit`` waits for it and keeps the answer on disk (``ResponseCache``) before
 it names a job: the order's own reference. A crash before that is a lost answer like any other; a crash after it finds the
 answer by the reference and adopts it, free of charge.
 """

@@ -67,12 +67,16 @@ class GroupCommit:
         future = self._loop.create_future()
         # Whoever does not wait does not ask for the outcome either.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._changes.append(_Change(operation, future, task_id))
+        change = _Change(operation, future, task_id)
         if threading.get_ident() == self._thread:
-            self._any.set()
+            self._add(change)
         else:
-            self._loop.call_soon_threadsafe(self._any.set)
+            self._loop.call_soon_threadsafe(self._add, change)
         return future
+
+    def _add(self, change: _Change) -> None:
+        self._changes.append(change)
+        self._any.set()
 
     async def alone(self, operation: Callable[[Tx], T]) -> T:
         """Run ``operation`` in a transaction of its own; from then until the caller waits again nothing else runs."""

@@ -23,6 +23,7 @@ from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.worker.background.abandoned_jobs import AbandonedJobs
 
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
 CODES = {"full": sqlite3.SQLITE_FULL, "busy": sqlite3.SQLITE_BUSY, "io": sqlite3.SQLITE_IOERR}
@@ -278,3 +279,20 @@ def test_an_answer_that_a_mistake_of_ours_keeps_out_comes_in_with_the_next_start
     ended = bench.wait(task, COMPLETED, FAILED)
 
     assert (ended.status, ended.remote_id, len(bench.provider.sent)) == (COMPLETED, "remote-1", 1)
+
+
+def test_a_round_beside_the_queue_that_meets_no_database_says_so_without_a_trace(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = StoreError("store_server_away", place="postgresql://127.0.0.1")
+    monkeypatch.setattr(AbandonedJobs, "_abandoned", lambda *_: raise_(away))
+    bench.start()
+    wait_until(lambda: any("polling abandoned jobs" in record.message for record in caplog.records))
+    [task] = bench.queue()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def raise_(error: Exception) -> None:
+    raise error

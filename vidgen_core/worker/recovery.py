@@ -49,9 +49,9 @@ async def recover(ctx: Context) -> LeftOver:
     doubt = await check_database_age(ctx)
     try:
         await ctx.writer.do(lambda tx: _bound_times(tx, ctx.clock()))
-    except (StoreError, FileError):
+    except (StoreError, FileError) as error:
         # What was left goes on all the same.
-        logger.exception("times that lie far ahead could not be mended")
+        logger.warning("times that lie far ahead could not be mended: %s", error)
     active, in_doubt = ctx.read(lambda tx: _left_over(tx, ctx))
     for one in active:
         # This process holds the lock of the home, so whoever had it is dead.
@@ -71,8 +71,8 @@ async def read_journal(ctx: Context) -> JournalState:
     """The journal; one that cannot be read counts as damaged."""
     try:
         return await asyncio.to_thread(ctx.journal.read)
-    except FileError:
-        logger.exception("the journal cannot be read")
+    except FileError as error:
+        logger.error("the journal cannot be read: %s", error)
         return JournalState(damaged=True)
 
 
@@ -99,9 +99,9 @@ async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     if doubt is None:
         try:
             await asyncio.to_thread(ctx.journal.begin, seen, head or await _note_lost_lines(ctx, found))
-        except (FileError, StoreError):
+        except (FileError, StoreError) as error:
             # Nothing paid leaves before it can be written.
-            logger.exception("the journal cannot be written")
+            logger.error("the journal cannot be written: %s", error)
     for mode in paid_providers():
         pause = ctx.pauses.of(mode)
         # The journal of another machine may know more than ours.

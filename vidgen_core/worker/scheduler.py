@@ -426,8 +426,11 @@ class Scheduler:
             return
         try:
             await ctx.writer.alone(lambda tx: shift_times(tx, jump))
-        except Exception:
+        except (StoreError, FileError) as error:
             # The worker's own time goes on as before, and the next check tries again.
+            logger.warning("a clock that was set could not be followed: %s", error)
+            return
+        except Exception:
             logger.exception("a clock that was set could not be followed")
             return
         ctx.clock.follow()
@@ -483,6 +486,8 @@ class Scheduler:
         try:
             async for active in self._abandoned.poll():
                 self._take_late(active)
+        except (StoreError, FileError) as error:
+            logger.warning("polling abandoned jobs: %s", error)
         except Exception:
             # The next round asks again; nothing of this one is lost.
             logger.exception("polling abandoned jobs")

@@ -102,7 +102,8 @@ async def _refresh(active: ActiveTask, ctx: Context) -> bool:
 async def _recover(active: ActiveTask, ctx: Context, error: Exception) -> Next | None:
     """Try a step again that raised, or end its task; a store or a disk that cannot be written is no fault of a task."""
     task, known = active.task, failure_of(error)
-    logger.error("step of task %s", task.id, exc_info=error)
+    at_fault = None if isinstance(error, StoreError | FileError) else error
+    logger.error("step of task %s: %s", task.id, error, exc_info=at_fault)
     name = error.code if isinstance(error, VidgenError) else type(error).__name__
     ctx.writer.post(lambda tx: log(tx, LogLevel.ERROR, "step_broken", task, cause=known.code, detail=known.params))
     before, count = ctx.errors.get(task.id, (name, 0))

@@ -16,7 +16,7 @@ from typing import Final
 
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
@@ -98,7 +98,7 @@ class AbandonedJobs:
                 async with asyncio.timeout(LONGEST_POLL):
                     state = await self.ctx.provider(active).poll(job_of(task, attempt), self.ctx.key(active))
                 return await self._take_note(active, state)
-        except (RemoteError, TimeoutError) as error:
+        except (VidgenError, TimeoutError) as error:
             logger.info("abandoned job %s of task %s: %s", attempt.remote_id, task.id, error)
         except Exception:
             logger.exception("abandoned job %s of task %s", attempt.remote_id, task.id)

@@ -17,7 +17,7 @@ from typing import Final
 
 from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
@@ -109,7 +109,7 @@ class BillingSync:
                     changed += await self._settle(mode, key)
                 if reason is not None:
                     await self._read_balance(mode, key, reason)
-            except RemoteError as error:
+            except VidgenError as error:
                 logger.info("billing of %s: %s", mode, error)
             except Exception:
                 # Nothing may keep the queue from going on, least of all the balance.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vidgen_core import money
-from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.worker.context import Context
 
@@ -56,7 +56,7 @@ class ModelLists:
         try:
             if await provider.refresh_models(key) and (rows := await provider.price_list()):
                 await self.ctx.writer.do(lambda tx: money.store_price_list(tx, mode, rows, self.ctx.clock()))
-        except RemoteError as error:
+        except VidgenError as error:
             logger.info("models of %s: %s", mode, error)
         except Exception:
             # Nothing may keep the queue from going on, least of all a list.

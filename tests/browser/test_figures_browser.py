@@ -48,7 +48,7 @@ def test_a_dispute_pack_is_taken_from_the_task_list(studio: Studio, page: Page) 
     vidgen, project = studio.vidgen, studio.project("dispute", 1)
     [shot] = vidgen.shots.ids(project.id)
     go(page, studio.at(project, "tasks"))
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="More tools").click()
     expect(page.get_by_role("button", name="Dispute pack")).to_be_disabled()
     task = vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1), release=False).tasks[0]
     with vidgen.store.write() as tx:
@@ -64,7 +64,7 @@ def test_a_dispute_pack_is_taken_from_the_task_list(studio: Studio, page: Page) 
         )
         tx.tasks.move(task.id, TaskStatus.CANCELLED)
     go(page, studio.at(project, "tasks"))
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="More tools").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Dispute pack").click()
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:

@@ -34,7 +34,7 @@ IMAGE_UNWANTED: Final = _any(
 )
 
 IMAGE_TROUBLE: Final = _any(
-    r"(?:fetch|download|load|access|decode|open|retriev)\w{0,6}.{0,20}(?:image|picture)",
+    r"(?:fetch|download|load|access|decode|open|retriev).{0,26}(?:image|picture)",
     r"image.{0,30}(?:could not be|cannot be|can't be|unable to be|failed to).{0,12}(?:fetch|download|load|decode)",
     "图片.{0,12}(?:下载|获取|读取|解析)失败",
 )

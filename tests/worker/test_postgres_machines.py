@@ -87,6 +87,18 @@ class Studio:
             [task] = tx.tasks.add([NewTask(bench.project.id, bench.shot.id, LOCAL, MODEL, params)])
         return task
 
+    def forget_an_order(self, name: str) -> Task:
+        """Start a worker on a backup of before an order that its journal knows, with another task queued."""
+        self.start(name)
+        [bought] = self.bench.queue()
+        wait_until(lambda: self.bench.task(bought).status is COMPLETED, PATIENCE)
+        self.stop(name)
+        with self.bench.store.write() as tx:
+            GENERATION.put(tx, None)
+        [task] = self.bench.queue()
+        self.start(name)
+        return task
+
     def newest(self, name: str) -> int:
         """The newest generation that a worker has seen."""
         scheduler = self._workers[name][0]._scheduler
@@ -176,15 +188,7 @@ def test_what_a_lost_machine_was_rendering_is_rendered_anew(studio: Studio, stat
 
 
 def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine(studio: Studio) -> None:
-    studio.start("a")
-    [task] = studio.bench.queue()
-    wait_until(lambda: studio.bench.task(task).status is COMPLETED, PATIENCE)
-    studio.stop("a")
-    with studio.bench.store.write() as tx:
-        # As a backup of before that order.
-        GENERATION.put(tx, None)
-    [task] = studio.bench.queue()
-    studio.start("a")
+    task = studio.forget_an_order("a")
     hold = wait_until(studio.bench.hold, PATIENCE)
     assert hold["code"] == "lane_database_behind"
     with Vidgen.open(studio.bench.locations) as door:
@@ -198,14 +202,7 @@ def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine
 
 
 def test_what_one_machine_knows_of_an_old_database_no_other_one_lifts(studio: Studio) -> None:
-    studio.start("a")
-    [task] = studio.bench.queue()
-    wait_until(lambda: studio.bench.task(task).status is COMPLETED, PATIENCE)
-    studio.stop("a")
-    with studio.bench.store.write() as tx:
-        GENERATION.put(tx, None)
-    [again] = studio.bench.queue()
-    studio.start("a")
+    again = studio.forget_an_order("a")
     wait_until(studio.bench.hold, PATIENCE)
     studio.stop("a")
     # Its journal says nothing of what was bought.

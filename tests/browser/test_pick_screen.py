@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, Verdict
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -26,10 +26,10 @@ def project(studio: Studio) -> Project:
 
 @pytest.fixture
 def shots(studio: Studio, project: Project, page: Page) -> list[int]:
-    """The shots, unchosen and unrejected, as soon as all takes are there."""
+    """The shots, unchosen and unrejected, as soon as all takes are there and checked: the best stands first."""
     vidgen = studio.vidgen
     ids = vidgen.shots.ids(project.id)
-    until(page, lambda: sum(len(takes(studio, shot)) for shot in ids) == 9, "nine takes")
+    until(page, lambda: sum(bool(take.verdict) for shot in ids for take in takes(studio, shot)) == 9, "nine takes")
     for shot in ids:
         vidgen.takes.choose(shot, None)
         for take in takes(studio, shot):
@@ -98,6 +98,32 @@ def test_keys_choose_reject_undo_and_go_on(studio: Studio, project: Project, sho
     page.get_by_role("button", name="Export", exact=True).click()
     page.wait_for_url("**/export*")
     assert len(studio.vidgen.shots.ids(project.id, ShotFilter(state="chosen"))) == 3
+
+
+def test_takes_keep_their_places_from_the_moment_their_shot_stands_there(studio: Studio, page: Page) -> None:
+    film = studio.project("places", 2)
+    first, second = studio.vidgen.shots.ids(film.id)
+    studio.vidgen.tasks.generate(film.id, [first], GenerateOptions(takes=1))
+    studio.vidgen.tasks.generate(film.id, [second], GenerateOptions(takes=2))
+    until(page, lambda: len(takes(studio, first) + takes(studio, second)) == 3, "the takes")
+    until(page, lambda: all(take.verdict for take in takes(studio, second)), "the checks")
+    judge(studio, takes(studio, second)[0], Verdict.DOUBT)
+    judge(studio, takes(studio, second)[1], Verdict.FAIL)
+    go(page, studio.at(film, "pick"))
+    room = page.locator(".st-key-review")
+    expect(room.locator("video")).to_have_count(1)
+    page.keyboard.press("j")
+    # The server may hear of the key after this.
+    judge(studio, takes(studio, second)[1], Verdict.PASS)
+    expect(room.locator(".take .key").filter(has_text="✅")).to_have_count(1)
+    assert [facts.split(" · ")[0] for facts in room.locator(".take .facts").all_inner_texts()] == ["v1", "v2"]
+    page.keyboard.press("2")
+    until(page, lambda: chosen(studio, second) == 2, "the choice of what stands at 2")
+
+
+def judge(studio: Studio, take: Take, verdict: Verdict) -> None:
+    with studio.vidgen.store.write() as tx:
+        tx.takes.judge(take, verdict, [])
 
 
 @pytest.mark.parametrize("by", ["key", "finger"])

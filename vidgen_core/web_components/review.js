@@ -75,10 +75,18 @@ class Room {
 
   update({ data, setTriggerValue }) {
     this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
+    const known = this.shot ? this.shot.takes.map((take) => take.id) : []
     this.data = data
+    this.keepPlaces(known)
     for (const act of this.channel.pending) this.apply(act)
     if (!this.shot) this.goTo(data.shot, false)
     else this.draw()
+  }
+
+  // The best come first; but keys choose by place: of the shot that stands there nothing changes places, and new takes come last.
+  keepPlaces(known) {
+    const place = ({ id }) => (known.includes(id) ? known.indexOf(id) : known.length)
+    this.shot?.takes.sort((one, other) => place(one) - place(other))
   }
 
   // --- where it stands

@@ -14,7 +14,7 @@ from vidgen_core.dashboard.components.labels import price, reasons, spoken, verd
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, open_page, session_value
+from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, open_page
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
@@ -30,8 +30,6 @@ from vidgen_core.services.library.shots import ShotView
 KEY: Final = "review"
 #: The page to go to after an event.
 _LEADS_TO: Final = "_review_leads_to"
-#: The shot that stands there, and the order in which its takes are shown.
-_RANKED: Final = "_review_ranked"
 #: Reasons that one key gives; people's own words may stand beside them.
 REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
 _LONGEST_REASON: Final = 200
@@ -80,10 +78,7 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     return {
         "seen": component.seen(KEY),
         "shot": standing.shot,
-        "shots": [
-            _shot(t, view, prices[view.shot.params], said, _before(view, views), here=view.shot.id == standing.shot)
-            for view in views
-        ],
+        "shots": [_shot(t, view, prices[view.shot.params], said, _before(view, views)) for view in views],
         "total": len(standing.order),
         # Chosen ones among those that are not sent.
         "outside": len(standing.order) - len(standing.waiting) - chosen_here,
@@ -105,9 +100,10 @@ def _before(view: ShotView, views: Sequence[ShotView]) -> dict[str, Any] | None:
 
 
 def _shot(
-    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: dict[str, Any] | None, *, here: bool
+    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: dict[str, Any] | None
 ) -> dict[str, Any]:
     picture = _picture(view)
+    best_first = sorted(view.takes, key=lambda take: (take.rank, take.number))
     return {
         "id": view.shot.id,
         "number": view.shot.number,
@@ -117,20 +113,8 @@ def _shot(
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,
         "before": before,
-        "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in _ranked(view, here=here)],
+        "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in best_first],
     }
-
-
-def _ranked(view: ShotView, *, here: bool) -> list[Take]:
-    """The best first; where somebody looks, nothing changes places, for keys choose by it, and new takes come last."""
-    takes = sorted(view.takes, key=lambda take: (take.rank, take.number))
-    if not here:
-        return takes
-    shot_id, order = session_value(_RANKED, (None, []))
-    known = order if shot_id == view.shot.id else []
-    takes.sort(key=lambda take: known.index(take.id) if take.id in known else len(known))
-    st.session_state[_RANKED] = (view.shot.id, [take.id for take in takes])
-    return takes
 
 
 def _take(t: Text, view: ShotView, take: Take, said: TakeReview) -> dict[str, Any]:

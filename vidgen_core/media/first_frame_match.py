@@ -31,12 +31,14 @@ _GRADED: Final = 15.0
 _OTHER_COLOURS: Final = 60.0
 #: Contrast (0-255) below which a picture has no details to compare.
 FLAT: Final = 4.0
+#: Correlation from which a place is the one that is shown.
+_FOUND: Final = 0.5
 #: Longest side of the pictures before details are extracted, in pixels.
 _SOURCE: Final = 256
 
 
 def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
-    """Similarity of ``frame`` and ``picture``: at most 1, about 0 for different ones.
+    """Similarity of ``frame`` and ``picture``, -1 to 1: about 0 for different ones.
 
     The frame may be a part of the picture (cut and zoomed), or the picture a part of the frame (bars and borders). The place
     is found by the broad outlines, and what counts are the details there, each of which may have moved a little. Measured over
@@ -56,7 +58,13 @@ def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
     here = part.resize(size, Image.Resampling.BOX).convert("RGB")
     fields = _field_similarity(here, there)
     similarity = float(np.median(fields)) if len(fields) >= _LEAST_FIELDS else place.score
-    return similarity - max(0.0, _colour_difference(here, there) - _GRADED) / _OTHER_COLOURS
+    return max(-1.0, similarity - max(0.0, _colour_difference(here, there) - _GRADED) / _OTHER_COLOURS)
+
+
+def part_shown(frame: Image.Image, picture: Image.Image) -> Image.Image | None:
+    """The part of ``picture`` that ``frame`` shows; None where it is not found."""
+    place = _best_fit(_details(frame), _details(picture))
+    return picture.crop(place.box(picture.size)) if place.score > _FOUND else None
 
 
 class _Place(NamedTuple):

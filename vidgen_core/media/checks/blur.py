@@ -14,9 +14,11 @@ from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media import first_frame_match, video
 from vidgen_core.media.checks.check import Bad, Check
-from vidgen_core.media.checks.clip import Clip
+from vidgen_core.media.checks.clip import LARGE, Clip
 from vidgen_core.media.checks.reference_frames import reference
 
+#: Frames of a clip that are compared with the reference.
+_MEASURED: Final = 6
 #: Contrast (0-255) below which a picture has no edges to measure.
 _FLAT = 4.0
 
@@ -90,28 +92,29 @@ def _small(picture: Image.Image) -> Image.Image:
     return small
 
 
-def _of_frames(clip: Clip) -> list[float]:
-    return [found for one in clip.pictures.large if (found := sharpness(one)) is not None]
-
-
 def _against_reference(clip: Clip) -> float | None:
     """Sharpness of the clip as a share of its reference's; without one as a share of what pictures usually have."""
-    found = _of_frames(clip)
-    if not found:
+    picture = reference(clip.asked.first_frame, 2 * LARGE)
+    frames = clip.pictures.large
+    shares = [
+        found / (_wanted(one, picture) or _USUAL)
+        for one in frames[:: -(-len(frames) // _MEASURED)]
+        if (found := sharpness(one)) is not None
+    ]
+    return float(np.median(shares)) if shares else None
+
+
+def _wanted(frame: Image.Image, picture: Image.Image | None) -> float | None:
+    """Sharpness of what a frame shows of its reference, as large as it shows it: a camera that comes nearer blurs nothing."""
+    if picture is None:
         return None
-    picture = reference(clip.asked.first_frame)
-    wanted = None
-    if picture is not None:
-        shown = clip.pictures.large[0]
-        # As large as the frame shows it, so that enlarging is not taken for blur.
-        picture = picture.resize(_covering(picture.size, shown.size))
-        wanted = sharpness(picture)
-    return float(np.median(found)) / (wanted or _USUAL)
+    part = first_frame_match.part_shown(frame, picture)
+    return sharpness(part.resize(frame.size) if part else picture.resize(_covering(picture.size, frame.size)))
 
 
 def _drift(clip: Clip) -> float | None:
     """Sharpness of the last third as a share of the first third's."""
-    found = _of_frames(clip)
+    found = [measured for one in clip.pictures.large if (measured := sharpness(one)) is not None]
     third = len(found) // 3
     return float(np.median(found[-third:]) / np.median(found[:third])) if third else None
 

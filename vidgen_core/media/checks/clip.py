@@ -67,10 +67,9 @@ class ClipRequest(Frozen):
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound track: integrated loudness in LUFS (EBU R 128), and the loudest sample (1: full scale)."""
+    """The sound track: integrated loudness in LUFS (EBU R 128), at most 0."""
 
     loudness: float
-    peak: float
     #: Share of samples at full scale, 0–1.
     clipped: float
 
@@ -159,7 +158,7 @@ class Clip:
                         break
         except (av.FFmpegError, EOFError, ValueError):
             return None
-        return max(NO_SOUND, 20 * math.log10(loudest)) if loudest else NO_SOUND
+        return min(0.0, max(NO_SOUND, 20 * math.log10(loudest))) if loudest else NO_SOUND
 
     @cached_property
     def sound(self) -> Sound | None:
@@ -255,12 +254,11 @@ def _listen(container: InputContainer) -> Sound | None:
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    loudness, peak, clipped, samples = NO_SOUND, 0.0, 0, 0
+    loudness, clipped, samples = NO_SOUND, 0, 0
     plain = av.AudioResampler(format="flt", layout="mono")
     for frame in container.decode(stream):
         for one in plain.resample(frame):
             heard = np.abs(one.to_ndarray())
-            peak = max(peak, float(heard.max(initial=0)))
             clipped += int((heard >= 0.999).sum())
             samples += heard.size
         graph.push(frame)
@@ -269,7 +267,7 @@ def _listen(container: InputContainer) -> Sound | None:
             break
     graph.push(None)
     loudness = _loudness(graph, loudness)
-    return Sound(loudness=loudness, peak=peak, clipped=clipped / samples if samples else 0.0)
+    return Sound(loudness=min(0.0, loudness), clipped=clipped / samples if samples else 0.0)
 
 
 def _loudness(graph: av.filter.Graph, before: float) -> float:

@@ -14,12 +14,12 @@ from vidgen_core.media.checks.clip import LARGE, Clip
 from vidgen_core.media.images import open_upright
 
 
-def reference(path: Path | None) -> Image.Image | None:
-    """A picture that was sent, at most ``LARGE`` pixels; None where it is gone or was never there."""
+def reference(path: Path | None, edge: int = LARGE) -> Image.Image | None:
+    """A picture that was sent, at most ``edge`` pixels; None where it is gone or was never there."""
     if path is None:
         return None
     try:
-        with open_upright(path, (LARGE, LARGE)) as opened:
+        with open_upright(path, (edge, edge)) as opened:
             return opened.convert("RGB")
     except FileError:
         return None

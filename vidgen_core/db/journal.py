@@ -187,7 +187,8 @@ class Journal:
         """As ``read``; one that cannot be read counts as damaged."""
         try:
             return self.read()
-        except FileError:
+        except FileError as error:
+            logger.error("the journal cannot be read: %s", error)
             return JournalState(damaged=True)
 
     def _read(self) -> JournalState:

@@ -5,6 +5,7 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -68,6 +69,22 @@ _CHAIN_WORDS: Final = {word: meant for meant, words in _GOES_ON.items() for word
 def chain_word(text: str) -> bool | None:
     """Whether a word says that a shot goes on from the one before it, or that it does not; None: it names a chain."""
     return _CHAIN_WORDS.get(" ".join(text.split()).casefold())
+
+
+#: Sides in pixels of the squares that sizes of pictures are named after.
+EDGES: Final = {"1K": 1024, "2K": 2048, "3K": 3072, "4K": 4096}
+
+
+def side_lengths(size: str) -> tuple[int, int] | None:
+    """Width and height of a size that names them; None for ``auto`` and ``2K``."""
+    named = re.fullmatch(r"([1-9]\d{1,4})\s*+[xX×*]\s*+([1-9]\d{1,4})", size.strip())
+    return (int(named[1]), int(named[2])) if named else None
+
+
+def shape_of(ratio: str) -> float | None:
+    """Width over height of a ratio; None for ``auto`` and whatever else names none."""
+    sides = re.fullmatch(r"\s*+(\d+(?:\.\d+)?)\s*+:\s*+(\d+(?:\.\d+)?)\s*+", ratio)
+    return float(sides[1]) / float(sides[2]) or None if sides and float(sides[2]) else None
 
 
 class ShotReference(Frozen):

@@ -61,24 +61,15 @@ async def recover(ctx: Context) -> LeftOver:
 
 async def write_journal(ctx: Context) -> None:
     """Write answers of the journal that the database lacks."""
-    found = await read_journal(ctx)
+    found = await asyncio.to_thread(ctx.journal.look)
     if found.notes:
         for name in await ctx.writer.do(lambda tx: write_answers(tx, found.notes, ctx.clock())):
             await asyncio.to_thread(ctx.journal.settle, name)
 
 
-async def read_journal(ctx: Context) -> JournalState:
-    """The journal; one that cannot be read counts as damaged."""
-    try:
-        return await asyncio.to_thread(ctx.journal.read)
-    except FileError as error:
-        logger.error("the journal cannot be read: %s", error)
-        return JournalState(damaged=True)
-
-
 async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     """Pause the paid providers while the queue may hold what was bought already; only a person ends that."""
-    found = await read_journal(ctx)
+    found = await asyncio.to_thread(ctx.journal.look)
     # In the life of this worker others have bought, too.
     found = replace(found, generation=max(found.generation, ctx.newest))
     ctx.behind = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from tenacity import RetryCallState, wait_exponential_jitter
 
 from vidgen_core.config.schema import RunnerSettings
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, VidgenError
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
@@ -55,6 +56,13 @@ def failure_of(error: Exception, charged: ChargeStatus = ChargeStatus.NONE) -> F
             kind=ErrorKind.PROVIDER, code="unexpected", params={"type": type(error).__name__}, charged=charged
         )
     return Failure.of(error, retryable=repeats(error), charged=charged)
+
+
+def log_failure(logger: logging.Logger, what: str, error: Exception) -> None:
+    """Log what did not work and is tried again: in words, and a mistake of ours with its trace."""
+    passes, ours_to_mend = isinstance(error, VidgenError | TimeoutError), isinstance(error, StoreError | FileError)
+    level = logging.WARNING if ours_to_mend else logging.INFO if passes else logging.ERROR
+    logger.log(level, "%s: %s", what, error, exc_info=None if passes else error)
 
 
 def evidence_of(error: Exception) -> str | None:

@@ -29,6 +29,7 @@ from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.limits import budget_pause
 from vidgen_core.worker.limits.concurrency import KEY_CAME, NO_KEY, NO_KEYS, Concurrency
 from vidgen_core.worker.limits.key_pool import Lease
+from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.step import read_active, step
 from vidgen_core.worker.steps import download, submit
 
@@ -426,12 +427,8 @@ class Scheduler:
             return
         try:
             await ctx.writer.alone(lambda tx: shift_times(tx, jump))
-        except (StoreError, FileError) as error:
-            # The worker's own time goes on as before, and the next check tries again.
-            logger.warning("a clock that was set could not be followed: %s", error)
-            return
-        except Exception:
-            logger.exception("a clock that was set could not be followed")
+        except Exception as error:  # noqa: BLE001 - the worker's own time goes on as before, and the next check tries again
+            log_failure(logger, "a clock that was set could not be followed", error)
             return
         ctx.clock.follow()
         by = timedelta(seconds=jump)
@@ -486,11 +483,8 @@ class Scheduler:
         try:
             async for active in self._abandoned.poll():
                 self._take_late(active)
-        except (StoreError, FileError) as error:
-            logger.warning("polling abandoned jobs: %s", error)
-        except Exception:
-            # The next round asks again; nothing of this one is lost.
-            logger.exception("polling abandoned jobs")
+        except Exception as error:  # noqa: BLE001 - the next round asks again; nothing of this one is lost
+            log_failure(logger, "polling abandoned jobs", error)
         finally:
             self._abandoned_round = None
 

@@ -20,7 +20,7 @@ from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import material, picture_cards, takes
 from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
 from vidgen_core.domain.errors import NotFound
-from vidgen_core.domain.shots import GenerationMode, Shot
+from vidgen_core.domain.shots import GenerationMode, Shot, shape_of
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.library.shots import ShotView
 
@@ -127,7 +127,8 @@ def _body(visit: Visit, view: ShotView) -> None:
     shot, settings = view.shot, visit.app.settings()
     with st.container(horizontal=True, gap="small", key=f"body_{shot.id}"):
         ratio = shot.params.aspect_ratio or settings.providers.of(shot.params.provider or settings.mode).aspect_ratio
-        wide = _picture_width(ratio)
+        # Narrow for upright pictures, so that all are about equally large.
+        wide = _PICTURE_WIDE if (shape_of(ratio) or 0) > 1 else _PICTURE_TALL
         if shot.image:
             st.image(
                 image_url(shot, ratio if _begins_with_it(shot) else ""),
@@ -144,9 +145,3 @@ def _body(visit: Visit, view: ShotView) -> None:
 def _begins_with_it(shot: Shot) -> bool:
     """Whether the picture is the first frame, which is cropped to the ratio of the video."""
     return shot.params.mode not in (GenerationMode.TEXT, GenerationMode.REFERENCES)
-
-
-def _picture_width(ratio: str) -> int:
-    """Narrow for upright pictures, so that all are about equally large."""
-    width, _, height = ratio.partition(":")
-    return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL

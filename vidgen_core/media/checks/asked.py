@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vidgen_core.domain.shots import shape_of, side_lengths
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import Clip
@@ -21,12 +22,8 @@ def _seconds_off(clip: Clip) -> float | None:
 
 def _ratio_off(clip: Clip) -> float | None:
     """Share by which the ratio of width to height is another one."""
-    across, _, down = clip.asked.ratio.partition(":")
-    try:
-        wanted = float(across) / float(down) if clip.asked.ratio else _shape_of_frame(clip)
-    except (ValueError, ZeroDivisionError):
-        return None
-    return abs(clip.facts.width / clip.facts.height / wanted - 1) if wanted > 0 else None
+    wanted = shape_of(clip.asked.ratio) if clip.asked.ratio else _shape_of_frame(clip)
+    return abs(clip.facts.width / clip.facts.height / wanted - 1) if wanted else None
 
 
 def _shape_of_frame(clip: Clip) -> float:
@@ -48,8 +45,8 @@ def shorter_side(size: str) -> int | None:
         return _NAMED_SIZES[text]
     if lines := re.fullmatch(r"~?([0-9]{3,4})P?", text):
         return int(lines[1])
-    sides = re.fullmatch(r"~?([0-9]{2,5})\s{0,3}[X×*]\s{0,3}([0-9]{2,5})", text)
-    return min(int(sides[1]), int(sides[2])) if sides else None
+    sides = side_lengths(text.removeprefix("~"))
+    return min(sides) if sides else None
 
 
 CHECKS = (

@@ -22,7 +22,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, side_lengths
 from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.files import PartFile
@@ -308,7 +308,7 @@ class Images(Provider):
 def _chat(order: Order, pictures: Sequence[Any], facts: Mapping[str, Any]) -> Prepared:
     """An order to a chat model: ratio, size and quality are words to it."""
     params = order.params
-    shape = [] if images_models.side_lengths(params.size) else [f"Aspect ratio: {params.aspect_ratio}"]
+    shape = [] if side_lengths(params.size) else [f"Aspect ratio: {params.aspect_ratio}"]
     wished = {"Resolution": params.size, "Quality": params.options.get("quality", "auto")}
     shape += [f"{name}: {word}" for name, word in wished.items() if word != "auto"]
     text = "\n".join([params.prompt, "", *shape])

@@ -11,7 +11,7 @@ import re
 from typing import Any, Final, Literal
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import EDGES, GenerationMode, shape_of, side_lengths
 from vidgen_core.providers.capabilities import Capabilities
 
 #: Known without asking anybody.
@@ -29,7 +29,6 @@ _NEEDS_MANY_PIXELS: Final = re.compile(r"(?:doubao-)?seedream-(?:4[.-]5|[5-9])",
 _MANY_PIXELS: Final = 2560 * 1440
 #: Share by which a ratio of whole pixels may be another one.
 _ROUNDED: Final = 0.05
-_EDGES: Final = {"auto": 1024, "1K": 1024, "2K": 2048, "4K": 4096}
 #: Upright, wide, square.
 _FAMILIES: Final = {
     "gpt-image": ("1024x1536", "1536x1024", "1024x1024"),
@@ -84,22 +83,17 @@ def pixels(model: str, size: str, ratio: str) -> str:
     """
     if named := side_lengths(size):
         return f"{named[0]}x{named[1]}"
-    edge = _EDGES.get(size if size == "auto" else size.upper())
+    edge = EDGES.get("1K" if size == "auto" else size.upper())
     if edge is None:
         raise InputError("size_unknown", size=size)
-    across, down = _sides(ratio)
+    shape = shape_of(ratio)
+    if shape is None:
+        raise InputError("ratio_unknown", ratio=ratio)
     if family := _family(model):
-        return family[0 if down > across else 1 if across > down else 2]
+        return family[0 if shape < 1 else 1 if shape > 1 else 2]
     if _NEEDS_MANY_PIXELS.match(model):
         edge = max(edge, 2048)
-    scale = edge / math.sqrt(across * down)
-    return f"{_rounded(across * scale)}x{_rounded(down * scale)}"
-
-
-def side_lengths(size: str) -> tuple[int, int] | None:
-    """Width and height of a size that names them; None for ``auto`` and ``2K``."""
-    named = re.fullmatch(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})", size.strip())
-    return (int(named[1]), int(named[2])) if named else None
+    return f"{_rounded(edge * math.sqrt(shape))}x{_rounded(edge / math.sqrt(shape))}"
 
 
 def sizes_instead(model: str, size: str) -> tuple[str, ...]:
@@ -116,27 +110,12 @@ def sizes_instead(model: str, size: str) -> tuple[str, ...]:
 
 def differs(size: str, ratio: str) -> bool:
     """Whether pixels have another ratio of width to height than the one asked for; False where one of them is no numbers."""
-    sides = side_lengths(size)
-    try:
-        across, down = _sides(ratio)
-    except InputError:
-        return False
-    return sides is not None and abs(sides[0] / sides[1] * down / across - 1) > _ROUNDED
+    sides, shape = side_lengths(size), shape_of(ratio)
+    return sides is not None and shape is not None and abs(sides[0] / sides[1] / shape - 1) > _ROUNDED
 
 
 def _family(model: str) -> tuple[str, ...]:
     return next((sizes for name, sizes in _FAMILIES.items() if model.startswith(name)), ())
-
-
-def _sides(ratio: str) -> tuple[float, float]:
-    across, _, down = ratio.partition(":")
-    try:
-        sides = float(across), float(down)
-    except ValueError:
-        raise InputError("ratio_unknown", ratio=ratio) from None
-    if min(sides) <= 0:
-        raise InputError("ratio_unknown", ratio=ratio)
-    return sides
 
 
 def _rounded(side: float) -> int:

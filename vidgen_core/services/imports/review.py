@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from vidgen_core import money
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.shots import PictureSlot, Shot
+from vidgen_core.domain.shots import PictureSlot, Shot, shape_of
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.generation.validation import validate
@@ -168,8 +168,5 @@ def _shot(project_id: int, row: PlannedShot) -> Shot:
 
 
 def _ratio_fits(facts: ImageFacts, ratio: str) -> bool:
-    width, _, height = ratio.partition(":")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        return True
-    wanted = int(width) / int(height)
-    return abs(facts.width / facts.height / wanted - 1) <= RATIO_TOLERANCE
+    wanted = shape_of(ratio)
+    return wanted is None or abs(facts.width / facts.height / wanted - 1) <= RATIO_TOLERANCE

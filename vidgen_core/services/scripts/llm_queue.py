@@ -102,7 +102,7 @@ class LlmQueue:
         """Be the one who asks; the caller has the lock of this object."""
         self._hold_on()
         if not self._held:
-            notes = self._notes()
+            notes = [one for one in self._journal.look().notes if one["kind"] == "answer"]
             try:
                 with self._ctx.store.write() as tx:
                     llm_ledger.take_in(tx, notes)
@@ -119,12 +119,6 @@ class LlmQueue:
         """Have the lock, or take it: a server that was restarted has forgotten it."""
         if not (self._held and self._alone.is_held()) and not self._alone.acquire():
             raise Refused("writing_elsewhere")
-
-    def _notes(self) -> list[dict[str, Any]]:
-        try:
-            return [one for one in self._journal.read().notes if one["kind"] == "answer"]
-        except FileError:
-            return []
 
     def _carry_out(self, job: LlmJob, work: Callable[[LlmJob], Awaitable[None]]) -> None:
         try:

@@ -16,12 +16,12 @@ from typing import Final
 
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import RemoteState, RemoteStatus
 from vidgen_core.worker.context import ActiveTask, Context, job_of
+from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.steps.poll import arrive
 from vidgen_core.worker.transition import log, update_cost
 
@@ -98,10 +98,8 @@ class AbandonedJobs:
                 async with asyncio.timeout(LONGEST_POLL):
                     state = await self.ctx.provider(active).poll(job_of(task, attempt), self.ctx.key(active))
                 return await self._take_note(active, state)
-        except (VidgenError, TimeoutError) as error:
-            logger.info("abandoned job %s of task %s: %s", attempt.remote_id, task.id, error)
-        except Exception:
-            logger.exception("abandoned job %s of task %s", attempt.remote_id, task.id)
+        except Exception as error:  # noqa: BLE001 - see above
+            log_failure(logger, f"abandoned job {attempt.remote_id} of task {task.id}", error)
         return None
 
     async def _take_note(self, active: ActiveTask, state: RemoteState) -> ActiveTask | None:

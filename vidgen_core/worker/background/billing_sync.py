@@ -17,13 +17,13 @@ from typing import Final
 
 from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
-from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.money import convert, rates_of
 from vidgen_core.providers.base import Booked, Key
 from vidgen_core.worker.context import Context
+from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.transition import update_cost
 
 logger = logging.getLogger(__name__)
@@ -109,11 +109,8 @@ class BillingSync:
                     changed += await self._settle(mode, key)
                 if reason is not None:
                     await self._read_balance(mode, key, reason)
-            except VidgenError as error:
-                logger.info("billing of %s: %s", mode, error)
-            except Exception:
-                # Nothing may keep the queue from going on, least of all the balance.
-                logger.exception("billing of %s", mode)
+            except Exception as error:  # noqa: BLE001 - nothing may keep the queue from going on, least of all the balance
+                log_failure(logger, f"billing of {mode}", error)
         self._pause[mode] = EVERY if changed or mode in self.open else min(LONGEST, 2 * self._pause.get(mode, EVERY))
 
     async def _read_balance(self, mode: ProviderId, key: Key, reason: str) -> None:

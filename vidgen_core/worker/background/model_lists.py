@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vidgen_core import money
-from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.worker.context import Context
+from vidgen_core.worker.retries import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,5 @@ class ModelLists:
         try:
             if await provider.refresh_models(key) and (rows := await provider.price_list()):
                 await self.ctx.writer.do(lambda tx: money.store_price_list(tx, mode, rows, self.ctx.clock()))
-        except VidgenError as error:
-            logger.info("models of %s: %s", mode, error)
-        except Exception:
-            # Nothing may keep the queue from going on, least of all a list.
-            logger.exception("models of %s", mode)
+        except Exception as error:  # noqa: BLE001 - nothing may keep the queue from going on, least of all a list
+            log_failure(logger, f"models of {mode}", error)

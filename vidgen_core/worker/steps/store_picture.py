@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from vidgen_core.db import NewCandidate, Tx
 from vidgen_core.domain.errors import FileError, NotFound
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import EDGES, Shot, shape_of, side_lengths
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import ImageFacts, inspect_image
 from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import complete, log
-
-#: Sides in pixels of the squares that sizes of pictures are named after.
-_EDGES: Final = {"1K": 1024, "2K": 2048, "3K": 3072, "4K": 4096}
 
 
 def target(task: Task, ctx: Context) -> Path:
@@ -68,14 +63,11 @@ def _ignored(facts: ImageFacts, params: GenerationParams, sent: str, limits: Map
 
     :param sent: the pixels that it was asked for, where its request names pixels
     """
-    pixels = re.fullmatch(r"(\d+)[x×*](\d+)", sent or params.size)
-    ratio = pixels or re.fullmatch(r"(\d+):(\d+)", params.aspect_ratio)
-    if ratio and int(ratio[2]):
-        wanted = int(ratio[1]) / int(ratio[2])
-        if abs(facts.width / facts.height / wanted - 1) > limits["ratio_differs"]:
-            yield "ratio_differs"
-    # ``2K`` is a square of that many pixels in another shape.
-    edge = math.sqrt(int(pixels[1]) * int(pixels[2])) if pixels else _EDGES.get(params.size.upper(), 0)
+    pixels = side_lengths(sent or params.size)
+    wanted = pixels[0] / pixels[1] if pixels else shape_of(params.aspect_ratio)
+    if wanted and abs(facts.width / facts.height / wanted - 1) > limits["ratio_differs"]:
+        yield "ratio_differs"
+    edge = math.sqrt(math.prod(pixels)) if pixels else EDGES.get(params.size.upper(), 0)
     if math.sqrt(facts.width * facts.height) < limits["size_differs"] * edge:
         yield "size_differs"
 

@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions

@@ -18,8 +18,8 @@ from pathlib import Path
 from kills import _picture, _run_and_kill, _run_to_the_end, _settings
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskStatus, UntilPass
 from vidgen_core.fake_provider.options import RehearsalOptions

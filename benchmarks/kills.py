@@ -34,12 +34,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import vidgen_core.fake_provider.server as rehearsal_server
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import keep_image

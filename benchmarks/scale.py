@@ -32,12 +32,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from postgres_server import Postgres
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.db.transaction import REVISION
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import NewTask, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 from vidgen_core.providers.registry import open_provider
@@ -242,7 +242,16 @@ def feeder(url: str, queued: int, asked: argparse.Namespace) -> dict[str, Any]:
     with running(url, 100, asked.cap, 60.0) as run, Vidgen.open(Locations(run.folder / "home-0")) as app:
         with app.store.write() as tx:
             tasks = tx.tasks.many(tx.tasks.ids(run.project, TaskFilter()))
-            new = [NewTask(one.project_id, one.shot_id, one.provider, one.model, one.params) for one in tasks]
+            new = [
+                NewTask(
+                    project_id=one.project_id,
+                    shot_id=one.shot_id,
+                    provider=one.provider,
+                    model=one.model,
+                    params=one.params,
+                )
+                for one in tasks
+            ]
         for _ in range(queued // len(new) - 1):
             with app.store.write() as tx:
                 tx.tasks.add(new)

@@ -23,13 +23,14 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from vidgen_core.db import NewShot, NewTask, Store, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.schema.queue import attempts, tasks, texts
 from vidgen_core.db.schema.system import log
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter, TaskSort
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 
 SHOTS = 10_000
 WORDS = [
@@ -234,7 +235,9 @@ def claim(tx: Tx) -> None:
 
 def add_three(tx: Tx) -> None:
     params = GenerationParams(prompt=prompt_of(76, 0), aspect_ratio="16:9", size="1080P")
-    tx.tasks.add([NewTask(1, 77, ProviderId("kie"), "grok", params) for _ in range(3)])
+    tx.tasks.add(
+        [NewTask(project_id=1, shot_id=77, provider=ProviderId("kie"), model="grok", params=params) for _ in range(3)]
+    )
 
 
 def note_fifty(tx: Tx) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, event
 from peers.measured import Work, tell, the_work
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
     Connection,
@@ -160,7 +161,9 @@ def queue(store: Store, tasks: int) -> None:
     with store.write() as tx:
         project = tx.projects.ensure("bench")
         [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="x")])
-        tx.tasks.add([NewTask(project.id, shot.id, YUNWU, "timed", params)] * tasks)
+        tx.tasks.add(
+            [NewTask(project_id=project.id, shot_id=shot.id, provider=YUNWU, model="timed", params=params)] * tasks
+        )
 
 
 def _wait(store: Store, tasks: int) -> None:

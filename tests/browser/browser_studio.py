@@ -25,13 +25,12 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Project
-from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot, Project
+from vidgen_core.domain.tasks import Failure, GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
 
 ROOT = Path(__file__).parents[2]

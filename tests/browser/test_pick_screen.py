@@ -6,11 +6,10 @@ import pytest
 from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import Take, Verdict
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot, Project
+from vidgen_core.domain.takes import NewTake, Take, Verdict
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
 

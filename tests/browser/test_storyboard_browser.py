@@ -10,8 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser_studio import Studio, Visitors, go, picture, until
 from playwright.sync_api import CDPSession, FloatRect, Locator, Page, expect
 
-from vidgen_core.db import NewShot
-from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.domain.shots import NewShot, Project, ShotParams
 
 
 def film(studio: Studio, name: str, count: int) -> Project:

@@ -10,12 +10,11 @@ import pytest
 from browser_studio import Studio, add_tasks, fail, go, until
 from playwright.sync_api import Locator, Page, expect
 
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot, Project, Shot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 
 #: Pixels of the grid: the boxes at the left, the head, a row.
 BOX, HEAD, ROW = 16, 18, 52

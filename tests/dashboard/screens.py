@@ -16,14 +16,13 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.dashboard.session import current_visit
 from vidgen_core.dashboard.shell import header
 from vidgen_core.dashboard.shots import take_actions
-from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot, Project
+from vidgen_core.domain.takes import NewTake, Take
+from vidgen_core.domain.tasks import Failure, GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import close_vidgen, get_vidgen
 

@@ -13,10 +13,10 @@ from screens import Screen, open_screen
 
 from vidgen_core import money
 from vidgen_core.dashboard.settings import budget_form
-from vidgen_core.db import NewShot
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 

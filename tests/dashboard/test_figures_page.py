@@ -10,11 +10,11 @@ import pytest
 from screens import Screen, open_screen
 from sqlalchemy import text
 
-from vidgen_core.db import NewTake
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.takes import NewTake
 from vidgen_core.domain.tasks import Task, TaskStatus
 
 
@@ -33,7 +33,14 @@ def finish(screen: Screen, task: Task, *, charge: ChargeStatus = ChargeStatus.CH
         tx.tasks.move(task.id, TaskStatus.COMPLETED)
         facts = {"folder": "/v", "file": "a.mp4", "poster": None, "seconds": 1, "width": 9, "height": 16, "bytes": 1}
         new = NewTake(
-            task.project_id, task.shot_id, task.id, task.take, **facts, sha256="", provider=task.provider, model="m"
+            project_id=task.project_id,
+            shot_id=task.shot_id,
+            task_id=task.id,
+            number=task.take,
+            **facts,
+            sha256="",
+            provider=task.provider,
+            model="m",
         )
         take = tx.takes.add(new)
         if chosen:

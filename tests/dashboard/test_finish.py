@@ -72,14 +72,14 @@ def test_an_enlarged_take_is_marked_and_its_menu_leads_back(screen: Screen, file
 
 
 def _end(screen: Screen, task_id: int, files: dict[str, str], parent: int) -> int:
-    from vidgen_core.db import NewTake
+    from vidgen_core.domain.takes import NewTake
 
     with screen.app.store.write() as tx:
         task = tx.tasks.get(task_id)
         for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
             tx.tasks.move(task_id, status)
         new = NewTake(
-            task.project_id, task.shot_id, task.id, task.take, files["folder"], files["file"], None, 1.0, 640, 360, 9, "0",
-            ProviderId("local"), "lanczos", parent_id=parent, stands_in=True,
+            project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, folder=files["folder"], file=files["file"], poster=None, seconds=1.0, width=640, height=360, bytes=9, sha256="0",
+            provider=ProviderId("local"), model="lanczos", parent_id=parent, stands_in=True,
         )  # fmt: skip
         return tx.takes.add(new).id

@@ -11,9 +11,8 @@ import pytest
 from tests.dashboard.screens import Screen, open_screen
 from vidgen_core.dashboard.pick import room
 from vidgen_core.dashboard.session import current_visit
-from vidgen_core.db import NewShot
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import NewShot, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 
 

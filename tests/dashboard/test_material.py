@@ -11,9 +11,8 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.shots import dialogs, material, table
-from vidgen_core.db import NewShot
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole, Shot, ShotParams
+from vidgen_core.domain.shots import GenerationMode, NewShot, PictureSlot, ReferenceRole, Shot, ShotParams
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.capabilities import Capabilities
 

@@ -12,12 +12,11 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.shots import picture_dialogs
-from vidgen_core.db import NewCandidate, NewShot
 from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import NewCandidate, NewShot, Shot, ShotParams
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -43,7 +42,7 @@ def candidates(screen: Screen, shot: Shot, *colours: str) -> list[int]:
     keys = [screen.app.shots.keep_image(picture(colour)) for colour in colours]
     with screen.app.store.write() as tx:
         made = [
-            tx.candidates.add(NewCandidate(shot.project_id, shot.id, number, key)).id
+            tx.candidates.add(NewCandidate(project_id=shot.project_id, shot_id=shot.id, number=number, image=key)).id
             for number, key in enumerate(keys, start=1)
         ]
         tx.shots.set_image(shot.id, keys[0])
@@ -124,7 +123,11 @@ def test_what_a_picture_does_not_follow_is_said_before_the_click_and_marked_afte
     marked = add(screen)
     with screen.app.store.write() as tx:
         key = screen.app.shots.keep_image(picture("red"))
-        tx.candidates.add(NewCandidate(marked.project_id, marked.id, 1, key, warnings=("ratio_differs",)))
+        tx.candidates.add(
+            NewCandidate(
+                project_id=marked.project_id, shot_id=marked.id, number=1, image=key, warnings=("ratio_differs",)
+            )
+        )
     screen.run()
     assert "Another aspect ratio than asked for" in screen.words()
 

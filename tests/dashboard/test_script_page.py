@@ -10,10 +10,9 @@ from screens import Screen, open_screen
 
 from tests.scripts.sample_scripts import LIGHTHOUSE
 from tests.services.app_doubles import failed
-from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.scripts import Author
+from vidgen_core.domain.shots import Author, NewShot
 from vidgen_core.services.autopilot.run import note_run
 
 

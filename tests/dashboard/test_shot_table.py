@@ -13,11 +13,10 @@ from screens import Screen, open_screen
 from vidgen_core.dashboard.session import Visit
 from vidgen_core.dashboard.shots import table as shot_table
 from vidgen_core.dashboard.shots.take_actions import SHOT_ACTIONS
-from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotSort
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import NewShot, Shot, ShotParams
 from vidgen_core.i18n import get_text
 
 

@@ -13,11 +13,10 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.components import media
 from vidgen_core.dashboard.shots import dialogs, list_tools, take_actions
-from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import NewShot, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.system.cleanup import CLEANED
 

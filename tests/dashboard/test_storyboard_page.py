@@ -12,8 +12,7 @@ from screens import Screen, open_screen
 from vidgen_core.dashboard.components import media
 from vidgen_core.dashboard.session import current_visit
 from vidgen_core.dashboard.storyboard import wall
-from vidgen_core.db import NewShot
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import NewShot, ShotParams
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from screens import Screen, open_screen
 
 from tests.scripts.sample_scripts import LIGHTHOUSE
-from vidgen_core.db import NewShot
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 
 

@@ -6,7 +6,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from vidgen_core.db import ActiveCount, NewShot, NewTake, NewTask, Store, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused
@@ -23,8 +22,19 @@ from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
-from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotParams, ShotReference
-from vidgen_core.domain.tasks import LIVE, TRANSITIONS, Failure, GenerationParams, Task, TaskStatus, sources
+from vidgen_core.domain.shots import GenerationMode, NewShot, ReferenceRole, Shot, ShotParams, ShotReference
+from vidgen_core.domain.takes import NewTake
+from vidgen_core.domain.tasks import (
+    LIVE,
+    TRANSITIONS,
+    ActiveCount,
+    Failure,
+    GenerationParams,
+    NewTask,
+    Task,
+    TaskStatus,
+    sources,
+)
 
 PENDING, QUEUED, PROCESSING, DOWNLOADING, COMPLETED, FAILED, CANCELLED = TaskStatus
 NETWORK = Failure(kind=ErrorKind.NETWORK, code="dns_failed", params={"host": "127.0.0.1"})
@@ -52,7 +62,7 @@ def yuan(amount: str) -> Money:
 
 def wish(shot: Shot, *, prompt: str = "", provider: ProviderId = ProviderId("local"), **more: Any) -> NewTask:
     params = GenerationParams(prompt=prompt or shot.prompt, aspect_ratio="16:9", size="720P")
-    return NewTask(shot.project_id, shot.id, provider, "model", params, **more)
+    return NewTask(project_id=shot.project_id, shot_id=shot.id, provider=provider, model="model", params=params, **more)
 
 
 def film(tx: Tx, count: int = 1) -> list[Shot]:
@@ -175,20 +185,20 @@ class StoreContract:
 
     def test_a_shot_comes_back_as_it_was_given(self, store: Store) -> None:
         given = NewShot(
-            "7.1",
-            "夕阳",
-            "ab.png",
-            "http://127.0.0.1/a.png",
-            "cd.png",
-            "http://127.0.0.1/c.png",
-            (
+            number="7.1",
+            prompt="夕阳",
+            image="ab.png",
+            image_url="http://127.0.0.1/a.png",
+            last_frame="cd.png",
+            last_frame_url="http://127.0.0.1/c.png",
+            references=(
                 ShotReference(image="ef.png"),
                 ShotReference(image_url="http://127.0.0.1/e.png", role=ReferenceRole.STYLE),
             ),
-            ShotParams(takes=3, seed=7, mode=GenerationMode.REFERENCES, sound=False, negative_prompt="雨"),
-            {"场景": "海"},
-            "他走了",
-            "沙滩上的背影",
+            params=ShotParams(takes=3, seed=7, mode=GenerationMode.REFERENCES, sound=False, negative_prompt="雨"),
+            extra={"场景": "海"},
+            script="他走了",
+            picture_prompt="沙滩上的背影",
         )
         with store.write() as tx:
             shot = tx.shots.add(tx.projects.ensure("film").id, [given])[0]
@@ -774,11 +784,19 @@ class StoreContract:
             tx.shots.choose(one.id, first.id)
             tx.shots.move(two.id, one.id)
             assert [take.id for take in tx.takes.chosen(1)] == [second.id, first.id]
-            another = replace(take_of(tx, task_in(tx, one, COMPLETED), "aa"), prompt="another prompt")
+            another = take_of(tx, task_in(tx, one, COMPLETED), "aa").model_copy(update={"prompt": "another prompt"})
             assert [twin.id for twin in tx.takes.twins(another)] == [first.id, second.id]
-            assert tx.takes.twins(replace(another, prompt="", provider=ProviderId("kie"))) == tx.takes.twins(another)
-            assert tx.takes.twins(replace(another, prompt="")) == tx.takes.twins(replace(another, sha256="bb")) == []
-            assert [twin.id for twin in tx.takes.twins(replace(another, task_id=first.task_id))] == [second.id]
+            assert tx.takes.twins(
+                another.model_copy(update={"prompt": "", "provider": ProviderId("kie")})
+            ) == tx.takes.twins(another)
+            assert (
+                tx.takes.twins(another.model_copy(update={"prompt": ""}))
+                == tx.takes.twins(another.model_copy(update={"sha256": "bb"}))
+                == []
+            )
+            assert [twin.id for twin in tx.takes.twins(another.model_copy(update={"task_id": first.task_id}))] == [
+                second.id
+            ]
             assert tx.takes.get(first.id).chosen
             assert tx.takes.get(first.id).warnings == ("same_file",)
             tx.takes.reject(first.id, "blurred")

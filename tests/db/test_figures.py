@@ -27,12 +27,13 @@ from store_contract import (
     yuan,
 )
 
-from vidgen_core.db import NewShot, Store, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.dialect import spelled
 from vidgen_core.db.repositories.reports import FigureFilter
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.domain.tasks import DrawState, Task, TaskKind, UntilPass
 
 ALL = FigureFilter()

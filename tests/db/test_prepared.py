@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, bindparam, create_engine, insert, select, update
 
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.system import log
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 
 YUNWU = ProviderId("yunwu")
 
@@ -69,7 +70,9 @@ def queue(store: Store, n: int) -> list[Task]:
         project = tx.projects.ensure("film")
         [shot] = tx.shots.add(project.id, [NewShot(number="1", prompt="x")])
         params = GenerationParams(aspect_ratio="9:16", size="720P")
-        return tx.tasks.add([NewTask(project.id, shot.id, YUNWU, "m", params)] * n)
+        return tx.tasks.add(
+            [NewTask(project_id=project.id, shot_id=shot.id, provider=YUNWU, model="m", params=params)] * n
+        )
 
 
 def test_changes_that_are_made_together_are_seen_by_the_next_question(store: Store) -> None:

@@ -7,11 +7,13 @@ from random import Random
 import pytest
 from sqlalchemy import text
 
-from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.schema.library import SHOT_TRAITS
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.tasks import GenerationParams, TaskKind, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.takes import NewTake
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskKind, TaskStatus
 
 PARAMS = GenerationParams(prompt="rain", aspect_ratio="9:16", size="720P")
 
@@ -50,7 +52,14 @@ def something(tx: Tx, project_id: int, dice: Random) -> None:
             tx.shots.edit(dice.choice(shots), {"image": dice.choice([None, "a" * 64 + ".jpg"])})
         case 3:
             output = dice.choice([TaskKind.VIDEO, TaskKind.IMAGE])
-            new = NewTask(project_id, dice.choice(shots), ProviderId("local"), "ken-burns", PARAMS, output=output)
+            new = NewTask(
+                project_id=project_id,
+                shot_id=dice.choice(shots),
+                provider=ProviderId("local"),
+                model="ken-burns",
+                params=PARAMS,
+                output=output,
+            )
             tx.tasks.add([new])
         case 4 | 5:
             tasks = [task for tasks in tx.tasks.of_shots(shots).values() for task in tasks]
@@ -70,7 +79,13 @@ def something(tx: Tx, project_id: int, dice: Random) -> None:
 
 
 def done(tx: Tx, project_id: int, shot_id: int) -> None:
-    [task] = tx.tasks.add([NewTask(project_id, shot_id, ProviderId("local"), "ken-burns", PARAMS)])
+    [task] = tx.tasks.add(
+        [
+            NewTask(
+                project_id=project_id, shot_id=shot_id, provider=ProviderId("local"), model="ken-burns", params=PARAMS
+            )
+        ]
+    )
     for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
         tx.tasks.move(task.id, status)
     tx.takes.add(

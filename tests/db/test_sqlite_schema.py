@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
-from vidgen_core.db import NewTake, Store, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.dialect import spelled
 from vidgen_core.db.keyset import mark_of
 from vidgen_core.db.migrations import HEAD
@@ -23,6 +23,7 @@ from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
+from vidgen_core.domain.takes import NewTake
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -276,8 +277,8 @@ def test_the_same_video_again_costs_the_same_however_often_it_came(filled: Store
 
     def same(task_id: int) -> NewTake:
         return NewTake(
-            1, 1 + task_id % 20, task_id, task_id, "f", f"{task_id}.mp4", None, 5.0, 64, 64, 9, "same", ProviderId(provider),
-            "m", prompt=f"{task_id}", content="alike",
+            project_id=1, shot_id=1 + task_id % 20, task_id=task_id, number=task_id, folder="f", file=f"{task_id}.mp4", poster=None, seconds=5.0, width=64, height=64, bytes=9, sha256="same", provider=ProviderId(provider),
+            model="m", prompt=f"{task_id}", content="alike",
         )  # fmt: skip
 
     costs = []

@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import NewTake, Take
 from vidgen_core.i18n import get_text
 from vidgen_core.services.exports.editing.edit_plan import EditPlan, make_plan
 from vidgen_core.services.exports.editing.edited_timeline import Use

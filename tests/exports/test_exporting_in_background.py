@@ -19,13 +19,13 @@ from starlette.applications import Starlette
 
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake, NewTask
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.schema.library import takes as takes_table
 from vidgen_core.domain.errors import FileError, InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import NewTake, Take
+from vidgen_core.domain.tasks import NewTask
 from vidgen_core.media import video
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role

@@ -12,10 +12,11 @@ from doubles import wait_until
 
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId, provider_ids
-from vidgen_core.domain.tasks import LIVE, GenerationParams, Task
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import LIVE, GenerationParams, NewTask, Task
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import keep_image

@@ -9,9 +9,9 @@ from rehearsed import Home, rehearsed_home
 
 from tests.money.test_lovart_batch import busy_picture, point_lovart
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.providers import ProviderId, video_providers
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.media.images import keep_image
 
 #: Provider, model, seconds, and what else is asked for; each takes a first frame.

@@ -21,14 +21,15 @@ from rehearsed import rehearsed_home
 from vidgen_core.cli import session
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import Journal, NewShot, NewTask, Store
+from vidgen_core.db import Journal, Store
 from vidgen_core.db.ledger_chain import line_hash
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId, local_provider
 from vidgen_core.domain.scripts import LlmCallState
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.reports.ledger import LedgerCheck, check
@@ -45,7 +46,18 @@ def buy(store: Store, n: int = 1, mode: str = "yunwu") -> list[int]:
     with store.write() as tx:
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(number=None, prompt="a")])
-        tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId(mode), "grok-video-3", params)] * n)
+        tasks = tx.tasks.add(
+            [
+                NewTask(
+                    project_id=project.id,
+                    shot_id=shot.id,
+                    provider=ProviderId(mode),
+                    model="grok-video-3",
+                    params=params,
+                )
+            ]
+            * n
+        )
         kept = [
             tx.attempts.begin(task.id, ProviderId(mode), "m", "k", "main ••4KR", None, PRICE, ChargeStatus.ESTIMATED)
             for task in tasks

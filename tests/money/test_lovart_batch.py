@@ -12,9 +12,9 @@ from PIL import Image
 from rehearsed import Home, rehearsed_home
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.media.images import keep_image
 from vidgen_core.media.video import probe
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION

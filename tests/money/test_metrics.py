@@ -17,10 +17,10 @@ from prometheus_client.samples import Sample
 from rehearsed import rehearsed_home
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.worker.background import billing_sync
 
@@ -144,7 +144,9 @@ def test_an_order_sent_while_an_earlier_one_is_under_way_would_be_counted(locati
             project = tx.projects.ensure("ep01")
             [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            [task, other] = tx.tasks.add([NewTask(project.id, shot.id, YUNWU, "m", params)] * 2)
+            [task, other] = tx.tasks.add(
+                [NewTask(project_id=project.id, shot_id=shot.id, provider=YUNWU, model="m", params=params)] * 2
+            )
 
         def send(task_id: int) -> int:
             with app.store.write() as tx:

@@ -18,12 +18,12 @@ from doubles import wait_until
 from rehearsed import KEYS, Home, options
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskKind, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import inspect_image
 

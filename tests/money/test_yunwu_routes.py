@@ -15,11 +15,10 @@ from rehearsed import Home, rehearsed_home
 
 from tests.money.test_lovart_batch import busy_picture
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode, ShotParams, ShotReference
+from vidgen_core.domain.shots import GenerationMode, NewShot, ShotParams, ShotReference
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.checks.clip import Clip, ClipRequest
 from vidgen_core.media.images import keep_image

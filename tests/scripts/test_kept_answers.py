@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from vidgen_core.db import Journal, NewShot
+from vidgen_core.db import Journal
 from vidgen_core.db.repositories.scripts import LlmCallRepository
 from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.scripts import LlmCallState
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.shots import NewShot, Project, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.scripts import llm_queue

@@ -9,12 +9,11 @@ import pytest
 from PIL import Image
 
 from vidgen_core.cli.program import run
-from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Project
-from vidgen_core.domain.takes import CheckResult, Severity, Take, Verdict
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot, Project
+from vidgen_core.domain.takes import CheckResult, NewTake, Severity, Take, Verdict
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.fake_provider.storage.faulty_clips import write_clip
 from vidgen_core.services.facade import Vidgen
@@ -38,7 +37,9 @@ def take_of(app: Vidgen, project: Project, folder: Path, prompt: str) -> Take:
     with app.store.write() as tx:
         shot = tx.shots.add(project.id, [NewShot(prompt=prompt)])[0]
         params = GenerationParams(prompt=prompt, aspect_ratio="3:4", size="")
-        new = NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)
+        new = NewTask(
+            project_id=project.id, shot_id=shot.id, provider=ProviderId("yunwu"), model="grok-video-3", params=params
+        )
         [task] = tx.tasks.add([new])
         for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
             tx.tasks.move(task.id, status)

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import Refused
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.shots import Author, NewShot, Project, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.camera_words import Move, choose_moves
 from vidgen_core.services.facade import Vidgen

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from test_model_judge import take_of
 
-from vidgen_core.db import NewShot
 from vidgen_core.domain.agents import QuoteKind, QuoteState
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import ScriptState
-from vidgen_core.domain.shots import Project
+from vidgen_core.domain.shots import NewShot, Project
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.quotes import Quoted

@@ -14,14 +14,13 @@ from tests.exports.exporting_material import COLOURS, make_video
 from tests.scripts.sample_scripts import LIGHTHOUSE
 from tests.services.app_doubles import failed
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTake
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.scripts import ScriptState
-from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.shots import NewShot, Project, Shot
+from vidgen_core.domain.takes import NewTake, Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
@@ -378,8 +377,8 @@ def add_take(app: Vidgen, shot: Shot, place: int, warnings: tuple[str, ...] = ()
     file = make_video(app.locations.videos / f"{task.shot}-v{task.take}.mp4", COLOURS[place])
     facts = probe(file)
     new = NewTake(
-        shot.project_id, shot.id, task.id, task.take, str(app.locations.videos), file.name, None, facts.seconds,
-        facts.width, facts.height, facts.bytes, sha256_file(file), ProviderId("local"), "ken-burns", warnings=warnings,
+        project_id=shot.project_id, shot_id=shot.id, task_id=task.id, number=task.take, folder=str(app.locations.videos), file=file.name, poster=None, seconds=facts.seconds,
+        width=facts.width, height=facts.height, bytes=facts.bytes, sha256=sha256_file(file), provider=ProviderId("local"), model="ken-burns", warnings=warnings,
     )  # fmt: skip
     with app.store.write() as tx:
         for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):

@@ -11,11 +11,10 @@ import pytest
 
 from tests.scripts.sample_scripts import LIGHTHOUSE
 from vidgen_core import money
-from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import WRITING, ProviderId
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.shots import NewShot, Project, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen

@@ -11,10 +11,10 @@ import pytest
 from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import Journal, NewShot
+from vidgen_core.db import Journal
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.scripts import LlmCallState, PieceState
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import NewShot, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.scripts.llm_jobs import LlmJob

@@ -7,14 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from vidgen_core.db import NewTake, NewTask
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.takes import NewTake, Take
+from vidgen_core.domain.tasks import Failure, GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -24,7 +23,9 @@ PARAMS = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P")
 
 def paid_task(app: Vidgen, shot: Shot, provider: ProviderId = ProviderId("yunwu"), cost: Money | None = PRICE) -> Task:
     """A queued task of a provider that takes money."""
-    new = NewTask(shot.project_id, shot.id, provider, "grok-video-3", PARAMS, cost=cost)
+    new = NewTask(
+        project_id=shot.project_id, shot_id=shot.id, provider=provider, model="grok-video-3", params=PARAMS, cost=cost
+    )
     with app.store.write() as tx:
         return tx.tasks.add([new])[0]
 
@@ -78,7 +79,7 @@ def add_take(app: Vidgen, project: Project, shot: Shot, folder: Path = Path("/vi
     """A finished video of one second."""
     task = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     new = NewTake(
-        project.id, shot.id, task.id, task.take, str(folder), f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId("local"), "m"
+        project_id=project.id, shot_id=shot.id, task_id=task.id, number=task.take, folder=str(folder), file=f"{task.take}.mp4", poster=None, seconds=1.0, width=128, height=72, bytes=9, sha256="0", provider=ProviderId("local"), model="m"
     )  # fmt: skip
     with app.store.write() as tx:
         return tx.takes.add(new)

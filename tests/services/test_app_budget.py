@@ -9,14 +9,13 @@ from decimal import Decimal
 import pytest
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import NewShot, Shot, ShotParams
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer

@@ -13,13 +13,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from vidgen_core.db import NewTask
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.tasks import Failure, Task, TaskStatus
+from vidgen_core.domain.tasks import Failure, NewTask, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -50,7 +49,16 @@ def send(app: Vidgen, add_shot: Callable[..., Shot]) -> Send:
         price = Money(amount=Decimal("0.40"), currency="CNY")
         with app.store.write() as tx:
             task = tx.tasks.add(
-                [NewTask(shot.project_id, shot.id, ProviderId("yunwu"), "grok-video-3", params, cost=price)]
+                [
+                    NewTask(
+                        project_id=shot.project_id,
+                        shot_id=shot.id,
+                        provider=ProviderId("yunwu"),
+                        model="grok-video-3",
+                        params=params,
+                        cost=price,
+                    )
+                ]
             )[0]
             tx.tasks.move(task.id, TaskStatus.PROCESSING)
             attempt = tx.attempts.begin(

@@ -11,13 +11,12 @@ import pytest
 
 from tests.services.app_doubles import PRICE, failed, sent
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import ActiveCount
 from vidgen_core.domain.errors import ErrorKind, RunnerBusy
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import ActiveCount, TaskStatus
 from vidgen_core.media.video import probe
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from vidgen_core.db import NewTake, NewTask
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.takes import NewTake
+from vidgen_core.domain.tasks import NewTask, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -43,7 +43,18 @@ def make(app: Vidgen, add_shot: Callable[..., Shot]) -> Make:
         params = app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1), release=False).tasks[0].params
         with app.store.write() as tx:
             price = Money(amount=Decimal(cost), currency=currency) if cost else None
-            task = tx.tasks.add([NewTask(shot.project_id, shot.id, provider, "m", params, cost=price)])[0]
+            task = tx.tasks.add(
+                [
+                    NewTask(
+                        project_id=shot.project_id,
+                        shot_id=shot.id,
+                        provider=provider,
+                        model="m",
+                        params=params,
+                        cost=price,
+                    )
+                ]
+            )[0]
             tx.tasks.move(task.id, TaskStatus.PROCESSING)
             attempt = tx.attempts.begin(task.id, provider, "m", "k1", "main ••x4KR", None, price)
             state = AttemptState.SUCCEEDED if status is TaskStatus.COMPLETED else AttemptState.FAILED
@@ -54,10 +65,10 @@ def make(app: Vidgen, add_shot: Callable[..., Shot]) -> Make:
             if status is TaskStatus.COMPLETED:
                 video = {"folder": "/v", "file": "a.mp4", "poster": None, "seconds": 1, "width": 9, "height": 16}
                 new = NewTake(
-                    shot.project_id,
-                    shot.id,
-                    task.id,
-                    task.take,
+                    project_id=shot.project_id,
+                    shot_id=shot.id,
+                    task_id=task.id,
+                    number=task.take,
                     **video,
                     bytes=1,
                     sha256="",

@@ -11,8 +11,15 @@ from tests.services.app_doubles import add_take
 from tests.services.test_app_shots import AddShot
 from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import GenerationMode, PictureSlot, Project, ReferenceRole, ShotParams, ShotReference
+from vidgen_core.domain.shots import (
+    Author,
+    GenerationMode,
+    PictureSlot,
+    Project,
+    ReferenceRole,
+    ShotParams,
+    ShotReference,
+)
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.providers.capabilities import Capabilities
 from vidgen_core.providers.common.model_check import validate_order

@@ -11,10 +11,11 @@ import pytest
 
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTake, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.domain.takes import CheckResult, Severity, Verdict
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.takes import CheckResult, NewTake, Severity, Verdict
 from vidgen_core.domain.tasks import Draw, DrawState, Failure, Task, TaskStatus, UntilPass
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake, NewTask
 from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.takes import NewTake
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.services.facade import Vidgen
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlalchemy import delete
 
 from vidgen_core.db.schema.library import prompt_versions
-from vidgen_core.domain.scripts import Author, PromptVersion
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.scripts import PromptVersion
+from vidgen_core.domain.shots import Author, Project, Shot
 from vidgen_core.services.facade import Vidgen
 
 

@@ -10,13 +10,12 @@ from decimal import Decimal
 import pytest
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake
 from vidgen_core.domain.agents import QuoteKind, QuoteState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import Project, Shot
-from vidgen_core.domain.takes import CheckResult, Severity, Verdict
+from vidgen_core.domain.takes import CheckResult, NewTake, Severity, Verdict
 from vidgen_core.domain.tasks import FinishVerb, Task, TaskKind, TaskStatus, UntilPass
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing

@@ -12,10 +12,11 @@ import pytest
 from filelock import FileLock
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import Journal, NewShot, NewTask
+from vidgen_core.db import Journal
 from vidgen_core.domain.errors import Refused, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.providers.base import Prepared, Submission
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.system.restore import Restored, restore
@@ -41,7 +42,18 @@ def backup(locations: Locations, tmp_path: Path) -> Path:
             project = tx.projects.ensure("ep01")
             [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)] * 2)
+            tasks = tx.tasks.add(
+                [
+                    NewTask(
+                        project_id=project.id,
+                        shot_id=shot.id,
+                        provider=ProviderId("yunwu"),
+                        model="grok-video-3",
+                        params=params,
+                    )
+                ]
+                * 2
+            )
         app.cleanup.backup(path)
         held = ActiveTask(tasks[0])
         for change in (
@@ -133,7 +145,17 @@ def test_a_home_that_was_copied_before_it_bought_anything_knows_it(locations: Lo
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
+        tx.tasks.add(
+            [
+                NewTask(
+                    project_id=project.id,
+                    shot_id=shot.id,
+                    provider=ProviderId("yunwu"),
+                    model="grok-video-3",
+                    params=params,
+                )
+            ]
+        )
     copy = Locations(Path(shutil.copytree(locations.home, tmp_path / "copy")))
 
     for home, code in ((locations, None), (copy, "lane_home_copied")):

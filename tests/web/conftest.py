@@ -13,10 +13,9 @@ from server_client import HERE, TestClient
 from starlette.applications import Starlette
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import NewTake, Take
 from vidgen_core.media import video
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions

@@ -8,8 +8,7 @@ from typing import Any
 from PIL import Image
 from server_client import TestClient
 
-from vidgen_core.db import NewCandidate
-from vidgen_core.domain.shots import Project
+from vidgen_core.domain.shots import NewCandidate, Project
 from vidgen_core.services.facade import Vidgen
 
 
@@ -19,7 +18,11 @@ def candidate(vidgen: Vidgen, shot_id: int, tmp_path: Path, colour: str, number:
     key = vidgen.shots.keep_image(path)
     project = vidgen.shots.get(shot_id).project_id
     with vidgen.store.write() as tx:
-        return str(tx.candidates.add(NewCandidate(project, shot_id, number, key, width=80, height=120)).id)
+        return str(
+            tx.candidates.add(
+                NewCandidate(project_id=project, shot_id=shot_id, number=number, image=key, width=80, height=120)
+            ).id
+        )
 
 
 def project_of(vidgen: Vidgen) -> Project:

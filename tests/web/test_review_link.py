@@ -13,9 +13,8 @@ from starlette.applications import Starlette
 
 from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
-from vidgen_core.db import NewTake
 from vidgen_core.domain.errors import NotFound, Refused
-from vidgen_core.domain.takes import ReviewLink, Take
+from vidgen_core.domain.takes import NewTake, ReviewLink, Take
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role, Visitor, as_visitor
 from vidgen_core.services.facade import Vidgen

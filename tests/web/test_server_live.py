@@ -51,7 +51,7 @@ def test_another_project_is_none_of_its_business(client: TestClient, vidgen: Vid
 
 
 def test_very_many_changes_are_told_as_all(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
-    from vidgen_core.db import NewShot
+    from vidgen_core.domain.shots import NewShot
 
     with client.websocket_connect(f"{WS}/api/ws?project={shot.project_id}") as socket:
         socket.receive_json()

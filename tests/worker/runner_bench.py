@@ -9,13 +9,14 @@ from doubles import ScriptedProvider, wait_until
 
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.log import LogLine
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.worker import Worker
 

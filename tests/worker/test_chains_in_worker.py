@@ -16,14 +16,13 @@ from PIL import Image
 from runner_bench import Bench
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import NewShot, Shot
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import ChainLink, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.tasks import ChainLink, GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import Key, Order, Prepared, RemoteJob
 from vidgen_core.worker import chain

@@ -12,11 +12,11 @@ from postgres_server import postgres, postgres_url, shared_studio  # noqa: F401 
 from runner_bench import QUICK, Bench
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.db.worker_state import GENERATION
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.providers.local.adapter import MODEL, LocalProvider
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.worker.worker import Worker
@@ -84,7 +84,13 @@ class Studio:
         params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="128x72", duration=0.5)
         bench = self.bench
         with bench.store.write() as tx:
-            [task] = tx.tasks.add([NewTask(bench.project.id, bench.shot.id, LOCAL, MODEL, params)])
+            [task] = tx.tasks.add(
+                [
+                    NewTask(
+                        project_id=bench.project.id, shot_id=bench.shot.id, provider=LOCAL, model=MODEL, params=params
+                    )
+                ]
+            )
         return task
 
     def forget_an_order(self, name: str) -> Task:

@@ -12,11 +12,11 @@ from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
 from vidgen_core import money
-from vidgen_core.db import NewShot
 from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.shots import NewShot
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import RemoteState, RemoteStatus
 from vidgen_core.worker import canary

@@ -9,11 +9,10 @@ import pytest
 from doubles import done, wait_until
 from runner_bench import Bench
 
-from vidgen_core.db import NewTask
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.media.video import probe
 
@@ -197,7 +196,17 @@ def test_the_same_bytes_for_another_prompt_are_flagged(bench: Bench) -> None:
     bench.start()
     bench.wait(first, COMPLETED)
     with bench.store.write() as tx:
-        [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
+        [second] = tx.tasks.add(
+            [
+                NewTask(
+                    project_id=first.project_id,
+                    shot_id=first.shot_id,
+                    provider=first.provider,
+                    model=first.model,
+                    params=other,
+                )
+            ]
+        )
 
     bench.wait(second, COMPLETED)
 
@@ -214,7 +223,17 @@ def test_the_same_video_in_another_file_is_flagged(bench: Bench, small_video: Pa
     bench.provider.video = remuxed(small_video, tmp_path / "again.mp4")
     with bench.store.write() as tx:
         other = first.params.model_copy(update={"prompt": "zoom out"})
-        [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
+        [second] = tx.tasks.add(
+            [
+                NewTask(
+                    project_id=first.project_id,
+                    shot_id=first.shot_id,
+                    provider=first.provider,
+                    model=first.model,
+                    params=other,
+                )
+            ]
+        )
 
     bench.wait(second, COMPLETED)
 
@@ -240,11 +259,11 @@ def test_one_video_for_several_jobs_that_end_together_is_flagged_everywhere(
         tasks = tx.tasks.add(
             [
                 NewTask(
-                    bench.project.id,
-                    bench.shot.id,
-                    ProviderId("yunwu"),
-                    "scripted",
-                    params.model_copy(update={"prompt": prompt}),
+                    project_id=bench.project.id,
+                    shot_id=bench.shot.id,
+                    provider=ProviderId("yunwu"),
+                    model="scripted",
+                    params=params.model_copy(update={"prompt": prompt}),
                 )
                 for prompt in prompts
             ]

@@ -16,12 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, Superseded
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import Failure, GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.providers.base import Prepared, RemoteState, RemoteStatus, Submission
 from vidgen_core.worker import transition
 from vidgen_core.worker.clock import Clock
@@ -65,7 +66,17 @@ class TwoCarriers(RuleBasedStateMachine):
             project = tx.projects.ensure("ep01")
             [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            [self.first] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
+            [self.first] = tx.tasks.add(
+                [
+                    NewTask(
+                        project_id=project.id,
+                        shot_id=shot.id,
+                        provider=ProviderId("yunwu"),
+                        model="grok-video-3",
+                        params=params,
+                    )
+                ]
+            )
         self.carriers = [Carrier(ActiveTask(self.first)), Carrier(ActiveTask(self.first))]
         self.remote = Provider()
 
@@ -218,7 +229,18 @@ def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Loc
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)] * 3)
+        tasks = tx.tasks.add(
+            [
+                NewTask(
+                    project_id=project.id,
+                    shot_id=shot.id,
+                    provider=ProviderId("yunwu"),
+                    model="grok-video-3",
+                    params=params,
+                )
+            ]
+            * 3
+        )
     held = [ActiveTask(task) for task in tasks]
 
     def take(one: ActiveTask) -> object:
@@ -249,7 +271,17 @@ def sending(store: Store, locations: Locations) -> ActiveTask:
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
+        [task] = tx.tasks.add(
+            [
+                NewTask(
+                    project_id=project.id,
+                    shot_id=shot.id,
+                    provider=ProviderId("yunwu"),
+                    model="grok-video-3",
+                    params=params,
+                )
+            ]
+        )
     slow = ActiveTask(task, worker="slow:1")
     for change in (
         lambda tx: claim.claim(tx, slow, None, None, own, now),

@@ -11,17 +11,8 @@ from typing import Any
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.shots import Author
 from vidgen_core.domain.tasks import Failure
-
-
-class Author(StrEnum):
-    """Who wrote a prompt; what a person wrote is never written over."""
-
-    HUMAN = "human"
-    #: A language model or, offline, a template.
-    MODEL = "model"
-    #: A list that was imported: a person wrote it elsewhere.
-    IMPORT = "import"
 
 
 class PromptVersion(Frozen):

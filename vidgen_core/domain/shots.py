@@ -117,14 +117,19 @@ class ShotParams(Frozen):
     negative_prompt: str | None = None
 
 
-class Shot(Frozen):
-    """One planned moving image: a number, a reference image, a prompt."""
+class Author(StrEnum):
+    """Who wrote a prompt; what a person wrote is never written over."""
 
-    id: int
-    project_id: int
-    #: ``1.0``, ``1.1``, ``2.0`` …: text, sorted naturally.
-    number: str
-    position: int
+    HUMAN = "human"
+    #: A language model or, offline, a template.
+    MODEL = "model"
+    #: A list that was imported: a person wrote it elsewhere.
+    IMPORT = "import"
+
+
+class ShotContent(Frozen):
+    """What people put into a shot."""
+
     prompt: str = ""
     #: Key of the reference image in the image store (``<sha256>.<ext>``); None without one.
     image: str | None = None
@@ -143,6 +148,27 @@ class Shot(Frozen):
     picture_prompt: str = ""
     #: Name of the chain it belongs to; empty: it stands by itself. The order within a chain is that of the storyboard.
     chain: str = ""
+
+
+class NewShot(ShotContent):
+    """A shot to be added."""
+
+    #: None: it gets the next one, ``4.0`` after ``3.2``.
+    number: str | None = None
+    identity: str | None = None
+    #: Who wrote the prompt, and with which model.
+    author: Author = Author.HUMAN
+    writer: str = ""
+
+
+class Shot(ShotContent):
+    """One planned moving image: a number, a reference image, a prompt."""
+
+    id: int
+    project_id: int
+    #: ``1.0``, ``1.1``, ``2.0`` …: text, sorted naturally.
+    number: str
+    position: int
     #: The shot before it in its chain, with whose last frame it begins; kept by the store.
     follows: int | None = None
     chosen_take_id: int | None = None
@@ -156,10 +182,9 @@ class Shot(Frozen):
     created_at: datetime
 
 
-class PictureCandidate(Frozen):
-    """A picture that may become a shot's reference image: drawn by a task, or given by a person."""
+class NewCandidate(Frozen):
+    """A picture that becomes a candidate for the reference image of a shot."""
 
-    id: int
     project_id: int
     shot_id: int
     #: None: a person gave it.
@@ -178,6 +203,12 @@ class PictureCandidate(Frozen):
     seed: int | None = None
     #: Codes of what was asked for and is not so: ``ratio_differs``, ``size_differs``.
     warnings: tuple[str, ...] = ()
+
+
+class PictureCandidate(NewCandidate):
+    """A picture that may become a shot's reference image: drawn by a task, or given by a person."""
+
+    id: int
     #: Set aside by a person.
     rejected: bool = False
     #: It is the shot's reference image now.

@@ -96,10 +96,9 @@ def place_of(folder: str, file: str) -> str:
     return f"{folder}/{file}" if "://" in folder else str(Path(folder, file))
 
 
-class Take(Frozen):
-    """One finished video of a shot."""
+class NewTake(Frozen):
+    """A verified video file that becomes a take."""
 
-    id: int
     project_id: int
     shot_id: int
     task_id: int
@@ -126,6 +125,12 @@ class Take(Frozen):
     seed: int | None = None
     #: Codes of doubts about it: ``same_file``, ``ratio_differs`` …
     warnings: tuple[str, ...] = ()
+
+
+class Take(NewTake):
+    """One finished video of a shot."""
+
+    id: int
     #: What the checks say; None: not checked.
     verdict: Verdict | None = None
     checks: tuple[CheckResult, ...] = ()

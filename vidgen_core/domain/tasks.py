@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
@@ -201,25 +201,37 @@ class GenerationParams(Frozen):
         return bool(self.last_frame or self.last_frame_url)
 
 
-class Task(Frozen):
-    """Our unit of queued work: one take, or one picture, of one shot by one provider."""
+class NewTask(Frozen):
+    """A take, or a picture, to be generated."""
 
-    id: int
     project_id: int
     shot_id: int
-    #: The shot's number at the time of reading, for people and file names.
-    shot: str
     #: What it makes.
     output: TaskKind = TaskKind.VIDEO
-    #: Number of the take, or of the candidate, within its shot, from 1.
-    take: int
-    batch: int
-    status: TaskStatus
+    status: TaskStatus = TaskStatus.QUEUED
     provider: ProviderId
     model: str
     params: GenerationParams
     #: Tasks with a higher value go first; people see it as *pinned*.
     priority: int = 0
+    #: What it costs, or is expected to.
+    cost: Money | None = None
+    #: The order *until one passes* of which it is one draw.
+    draw: int | None = None
+    #: The quote by which it was ordered.
+    quote_id: int | None = None
+
+
+class Task(NewTask):
+    """Our unit of queued work: one take, or one picture, of one shot by one provider."""
+
+    id: int
+    #: The shot's number at the time of reading, for people and file names.
+    shot: str
+    #: Number of the take, or of the candidate, within its shot, from 1.
+    take: int
+    batch: int
+    status: TaskStatus
     #: 0–100; None where the provider says nothing.
     progress: int | None = None
     #: The provider's own word for where it stands.
@@ -241,14 +253,9 @@ class Task(Frozen):
     #: What the checks say of its take; None: not checked.
     verdict: Verdict | None = None
     checks: tuple[CheckResult, ...] = ()
-    #: The order *until one passes* of which it is one draw.
-    draw: int | None = None
-    #: The quote by which it was ordered.
-    quote_id: int | None = None
     #: The shot whose take it waits for, and its number at the time of reading.
     waits_for: int | None = None
     awaits: str | None = None
-    cost: Money | None = None
     charge: ChargeStatus = ChargeStatus.NONE
     rev: int = 0
     created_at: datetime
@@ -261,6 +268,16 @@ class Task(Frozen):
     def label(self) -> str:
         """``1.0-v2`` for a take, ``1.0-p2`` for a picture."""
         return f"{self.shot}-{'v' if self.output is TaskKind.VIDEO else 'p'}{self.take}"
+
+
+class ActiveCount(NamedTuple):
+    """Number of active tasks of a provider in one status."""
+
+    provider: ProviderId
+    status: TaskStatus
+    n: int
+    #: Sum of their percentages; without a report of the provider a task counts as 0.
+    progress: int
 
 
 # --- draw until one passes: takes of a shot are ordered one after another until one passes its checks -----------------

@@ -18,8 +18,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId, picture_providers, video_providers
 from vidgen_core.domain.queries import LONGEST_MARK, ShotFilter, ShotState
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Project
+from vidgen_core.domain.shots import Author, Project
 from vidgen_core.domain.tasks import LIVE, MOST_DRAWS, FinishVerb, UntilPass
 from vidgen_core.mcp_server import pictures
 from vidgen_core.mcp_server.answers import (

@@ -13,8 +13,7 @@ from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, n
 from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.dashboard.shots import prompt
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import Author, Shot
 from vidgen_core.i18n import Text
 from vidgen_core.services.scripts.cameras import CAMERAS
 from vidgen_core.services.scripts.prompts import VersionView, Wanted

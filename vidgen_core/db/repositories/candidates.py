@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, update
@@ -17,30 +16,8 @@ from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema.library import candidates, shots
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
-from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import PictureCandidate, Shot
+from vidgen_core.domain.shots import NewCandidate, PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind
-
-
-@dataclass(frozen=True)
-class NewCandidate:
-    """A candidate to be added; the fields are those of ``PictureCandidate``."""
-
-    project_id: int
-    shot_id: int
-    number: int
-    image: str | None
-    image_url: str | None = None
-    task_id: int | None = None
-    width: int | None = None
-    height: int | None = None
-    bytes: int | None = None
-    provider: ProviderId | None = None
-    model: str = ""
-    prompt: str = ""
-    seed: int | None = None
-    warnings: tuple[str, ...] = ()
-
 
 _COLUMNS = [column for column in candidates.c if column.name != "rev"]
 # Compared by content; a picture that is only a link, by the link.
@@ -72,7 +49,7 @@ def _candidate(row: Row[Any]) -> PictureCandidate:
 class CandidateRepository(Repository):
     def add(self, new: NewCandidate) -> PictureCandidate:
         """Add a candidate. A task has one: another picture replaces it."""
-        values = {**asdict(new), "warnings": list(new.warnings), "rev": self.tx.rev}
+        values = {**new.model_dump(), "warnings": list(new.warnings), "rev": self.tx.rev}
         statement = upsert(candidates).values(**values, created_at=now())
         again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(candidates.c.id)
         return self.get(self.tx.execute(again).scalar_one())
@@ -100,7 +77,15 @@ class CandidateRepository(Repository):
             return
         if not any(one.chosen for one in self._where(candidates.c.shot_id == shot.id)):
             number = self._next_number(shot.id)
-            self.add(NewCandidate(shot.project_id, shot.id, number, shot.image, shot.image_url))
+            self.add(
+                NewCandidate(
+                    project_id=shot.project_id,
+                    shot_id=shot.id,
+                    number=number,
+                    image=shot.image,
+                    image_url=shot.image_url,
+                )
+            )
 
     def _next_number(self, shot_id: int) -> int:
         """The number of the shot's next candidate; uploaded pictures share the numbers of generated ones."""

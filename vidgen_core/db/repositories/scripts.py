@@ -25,7 +25,6 @@ from vidgen_core.db.schema.queue import llm_calls, tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import (
-    Author,
     LlmCall,
     LlmCallState,
     PieceState,
@@ -34,6 +33,7 @@ from vidgen_core.domain.scripts import (
     ScriptPiece,
     ScriptState,
 )
+from vidgen_core.domain.shots import Author
 from vidgen_core.domain.takes import MINOR_WARNINGS
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
 
@@ -35,39 +34,13 @@ from vidgen_core.db.schema.queue import tasks
 from vidgen_core.db.schema.sums import shot_counts
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Shot, ShotParams, ShotReference
+from vidgen_core.domain.shots import Author, NewShot, Shot, ShotContent, ShotParams, ShotReference
 from vidgen_core.domain.tasks import TaskStatus
 
 #: Gap between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
 
-_EDITABLE = frozenset({
-    "number", "prompt", "image", "image_url", "last_frame", "last_frame_url", "references", "params", "extra",
-    "script", "picture_prompt", "chain", "identity",
-})  # fmt: skip
-
-
-@dataclass(frozen=True)
-class NewShot:
-    """A shot to be added; without a number it gets the next one: ``4.0`` after ``3.2``."""
-
-    number: str | None = None
-    prompt: str = ""
-    image: str | None = None
-    image_url: str | None = None
-    last_frame: str | None = None
-    last_frame_url: str | None = None
-    references: tuple[ShotReference, ...] = ()
-    params: ShotParams = field(default_factory=ShotParams)
-    extra: dict[str, str] = field(default_factory=dict)
-    script: str = ""
-    picture_prompt: str = ""
-    chain: str = ""
-    identity: str | None = None
-    #: Who wrote the prompt, and with which model.
-    author: Author = Author.HUMAN
-    writer: str = ""
+_EDITABLE: Final = frozenset({"number", "identity", *ShotContent.model_fields})
 
 
 _COLUMNS = [column for column in shots.c if column.name not in ("identity", "search_text", "changed_rev", "deleted_at")]
@@ -156,21 +129,12 @@ class ShotRepository(Repository):
 
     def _row(self, project_id: int, shot: NewShot, number: str, position: int) -> dict[str, Any]:
         return {
+            **shot.model_dump(exclude={"author", "writer"}),
+            "references": _references(shot.references),
+            "params": shot.params.model_dump(mode="json", exclude_none=True),
             "project_id": project_id,
             "number": number,
             "position": position,
-            "prompt": shot.prompt,
-            "image": shot.image,
-            "image_url": shot.image_url,
-            "last_frame": shot.last_frame,
-            "last_frame_url": shot.last_frame_url,
-            "references": _references(shot.references),
-            "params": shot.params.model_dump(mode="json", exclude_none=True),
-            "extra": shot.extra,
-            "script": shot.script,
-            "picture_prompt": shot.picture_prompt,
-            "chain": shot.chain,
-            "identity": shot.identity,
             "search_text": _search_text(number, shot.prompt, shot.script, shot.picture_prompt),
             "rev": self.tx.rev,
             "changed_rev": self.tx.rev,

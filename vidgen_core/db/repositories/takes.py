@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -31,11 +30,11 @@ from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema.library import review_comments, review_links, review_votes, shots, takes
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import (
     SAME_FILE,
     CheckResult,
     ModelAnswer,
+    NewTake,
     Opinion,
     ReviewComment,
     ReviewLink,
@@ -46,33 +45,6 @@ from vidgen_core.domain.takes import (
     Verdict,
     stand_ins,
 )
-
-
-@dataclass(frozen=True)
-class NewTake:
-    """A verified video file to be added as a take; the fields are those of ``Take``."""
-
-    project_id: int
-    shot_id: int
-    task_id: int
-    number: int
-    folder: str
-    file: str
-    poster: str | None
-    seconds: float
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    provider: ProviderId
-    model: str
-    prompt: str = ""
-    seed: int | None = None
-    warnings: tuple[str, ...] = ()
-    content: str | None = None
-    parent_id: int | None = None
-    stands_in: bool = False
-
 
 #: Takes with the same video that are looked at.
 _MOST_TWINS: Final = 5
@@ -106,7 +78,7 @@ _OF_THE_FILE: Final = ("trim_in", "trim_out", "verdict", "checks", "frame", "opi
 
 def _add() -> Executable:
     new = upsert(takes)
-    kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
+    kept = {name: new.excluded[name] for name in NewTake.model_fields} | {"rev": new.excluded.rev}
     again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | dict.fromkeys(_OF_THE_FILE))
     return again.returning(takes.c.id)
 
@@ -154,7 +126,7 @@ class TakeRepository(Repository):
 
     def put(self, new: NewTake) -> int:
         """As ``add``; returns the id alone."""
-        values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": now()}
+        values = new.model_dump() | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": now()}
         return int(self.tx.execute(_ADD, values).scalar_one())
 
     def get(self, take_id: int) -> Take:

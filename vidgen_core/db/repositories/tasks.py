@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -41,7 +40,18 @@ from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
-from vidgen_core.domain.tasks import ENDED, UNSENT, Failure, GenerationParams, Task, TaskKind, TaskStatus, sources
+from vidgen_core.domain.tasks import (
+    ENDED,
+    UNSENT,
+    ActiveCount,
+    Failure,
+    GenerationParams,
+    NewTask,
+    Task,
+    TaskKind,
+    TaskStatus,
+    sources,
+)
 
 #: So many tasks of a batch are served in a round before another batch has its turn.
 ROUND: Final = 5
@@ -52,36 +62,6 @@ _IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
 _TURNS = "status = 'queued' AND waits_for IS NULL AND deleted_at IS NULL"
 _ACTIVE = "status IN ('processing', 'downloading')"
 _CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND deleted_at IS NULL"
-
-
-@dataclass(frozen=True)
-class NewTask:
-    """A take, or a picture, to be generated."""
-
-    project_id: int
-    shot_id: int
-    provider: ProviderId
-    model: str
-    params: GenerationParams
-    status: TaskStatus = TaskStatus.QUEUED
-    priority: int = 0
-    #: What it is expected to cost.
-    cost: Money | None = None
-    output: TaskKind = TaskKind.VIDEO
-    #: The order *until one passes* of which it is one draw.
-    draw: int | None = None
-    #: The quote by which it is ordered.
-    quote_id: int | None = None
-
-
-class ActiveCount(NamedTuple):
-    """Number of active tasks of a provider in one status."""
-
-    provider: ProviderId
-    status: TaskStatus
-    n: int
-    #: Sum of their percentages; without a report of the provider a task counts as 0.
-    progress: int
 
 
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
@@ -156,14 +136,18 @@ class TaskRepository(Repository):
         wordings = {(task.shot_id, task.params.prompt) for task in new}
         text_ids = self._text_ids({_search_text(planned[shot].number, prompt) for shot, prompt in wordings})
         turns = self._turns(new, planned)
-        rows = []
+        rows, made = [], now()
         for task, turn in zip(new, turns, strict=True):
             shot = planned[task.shot_id]
             taken[task.output, task.shot_id] += 1
             waits = task.output is TaskKind.VIDEO and task.params.parent is None
             rows.append(
                 {
-                    **_new_columns(task),
+                    **task.model_dump(exclude={"cost", "params"}),
+                    **_columns({"cost": task.cost, "params": task.params}),
+                    "charge": ChargeStatus.NONE,
+                    "created_at": made,
+                    "queued_at": made if task.status is TaskStatus.QUEUED else None,
                     "shot_position": shot.position,
                     "take": taken[task.output, task.shot_id],
                     "batch": batch,
@@ -566,26 +550,6 @@ class TaskRepository(Repository):
         for task_id in ids:
             self.tx.forget(("task", task_id))
         return ids
-
-
-def _new_columns(task: NewTask) -> dict[str, Any]:
-    made = now()
-    return {
-        "project_id": task.project_id,
-        "shot_id": task.shot_id,
-        "output": task.output,
-        "status": task.status,
-        "provider": task.provider,
-        "model": task.model,
-        "params": task.params.model_dump(mode="json", exclude_defaults=True),
-        "priority": task.priority,
-        "draw": task.draw,
-        "quote_id": task.quote_id,
-        "charge": ChargeStatus.NONE,
-        "created_at": made,
-        "queued_at": made if task.status is TaskStatus.QUEUED else None,
-        **money_columns(task.cost),
-    }
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:

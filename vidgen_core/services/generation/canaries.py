@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import WaitingBatch
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
+from vidgen_core.domain.tasks import LIVE, NewTask, Task, TaskStatus
 from vidgen_core.services.generation.planning import GenerationPlan
 from vidgen_core.worker import canary
 
@@ -125,7 +124,7 @@ def _is_wanted(ctx: ServiceContext, new: Sequence[NewTask], wanted: bool | None)
 
 
 def _waiting(task: NewTask) -> NewTask:
-    return dataclasses.replace(task, status=TaskStatus.PENDING)
+    return task.model_copy(update={"status": TaskStatus.PENDING})
 
 
 def _hold_back(tx: Tx, new: Sequence[NewTask], proofs: Sequence[str | None]) -> list[NewTask]:

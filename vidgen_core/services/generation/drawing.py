@@ -7,19 +7,18 @@ each attempt is set aside (``money.check_draw``), for an automatic retry costs a
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
-from vidgen_core.domain.tasks import LIVE, Draw, DrawState, Task, TaskKind, TaskStatus, UntilPass
+from vidgen_core.domain.tasks import LIVE, Draw, DrawState, NewTask, Task, TaskKind, TaskStatus, UntilPass
 from vidgen_core.services.generation.planning import GenerateOptions, plan
 from vidgen_core.services.generation.validation import new_tasks, validate
 
@@ -80,7 +79,7 @@ def begin(
             _end(tx, one, DrawState.STOPPED, "ceiling")
             continue
         amounts = after
-        queued.append(dataclasses.replace(task, draw=draw))
+        queued.append(task.model_copy(update={"draw": draw}))
     return queued
 
 
@@ -178,7 +177,7 @@ def _draw_again(ctx: ServiceContext, tx: Tx, one: Draw) -> str:
     # It is of the order of its agent, whose limits hold it as well.
     drawn = tx.tasks.many(tx.draws.task_ids(one))
     quote = next((task.quote_id for task in drawn if task.quote_id is not None), None)
-    tx.tasks.add([dataclasses.replace(task, quote_id=quote) for task in new])
+    tx.tasks.add([task.model_copy(update={"quote_id": quote}) for task in new])
     return ""
 
 

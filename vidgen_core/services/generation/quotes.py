@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from vidgen_core import money
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.db.repositories.access import QuoteRepository
 from vidgen_core.domain.agents import Quote, QuoteKind, QuoteState
 from vidgen_core.domain.base import Frozen
@@ -25,7 +24,7 @@ from vidgen_core.domain.errors import NotFound, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty
-from vidgen_core.domain.tasks import Task, TaskStatus, UntilPass
+from vidgen_core.domain.tasks import NewTask, Task, TaskStatus, UntilPass
 from vidgen_core.services.access.agents import is_signed, require_project, sign
 from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.generation import drawing, gate
@@ -353,7 +352,7 @@ class Quotes:
         bought = _of_tasks(self._ctx.settings(), new, _until(self._options(quote)))
         if not self._decide(tx, quote, bought, approved=approved):
             return []
-        return [replace(task, quote_id=quote.id) for task in new]
+        return [task.model_copy(update={"quote_id": quote.id}) for task in new]
 
     def _decide(self, tx: Tx, quote: Quote, bought: _Order, *, approved: bool) -> bool:
         """Whether a quote is ordered now; else it waits for a person, or another call with its token came first.

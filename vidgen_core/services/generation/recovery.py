@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from vidgen_core.config.schema import Settings
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
@@ -16,7 +16,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
+from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, NewTask, Task, TaskStatus
 from vidgen_core.services.generation.drawing import RESUMED
 from vidgen_core.services.generation.planning import GenerationPlan
 

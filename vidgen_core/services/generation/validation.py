@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.db import NewTask
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.shots import GenerationMode, Shot
-from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskKind, TaskStatus
 from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of

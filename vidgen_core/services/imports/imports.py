@@ -6,16 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from vidgen_core.db import NewShot
 from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.shots import PictureSlot, Shot
+from vidgen_core.domain.shots import NewShot, PictureSlot, Shot
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.imports.characters import keep_pictures, merge
@@ -351,7 +349,7 @@ class Imports:
         if verdict not in ("new", "update"):
             return verdict, None
         try:
-            shot = replace(self._new_shot(row), author=plan.author, writer=plan.writer)
+            shot = self._new_shot(row, plan)
         except VidgenError as error:
             return verdict, error
         if not again and shot.identity in known.identities:
@@ -374,7 +372,7 @@ class Imports:
         changes |= {"params": params, "extra": before.extra | shot.extra}
         return self._shots.edit(there[0], author=shot.author, writer=shot.writer, **changes)
 
-    def _new_shot(self, row: PlannedShot) -> NewShot:
+    def _new_shot(self, row: PlannedShot, plan: ImportPlan) -> NewShot:
         key = self._kept(row)
         others = [one.model_copy(update={"image_key": self._kept(one)}) for one in row.pictures]
         last = next((one for one in others if one.slot is PictureSlot.LAST_FRAME), None)
@@ -392,6 +390,8 @@ class Imports:
             picture_prompt=row.picture_prompt,
             chain=row.chain,
             identity=identity(row, key),
+            author=plan.author,
+            writer=plan.writer,
         )
 
     def _kept(self, row: PlannedShot | PlannedPicture) -> str | None:

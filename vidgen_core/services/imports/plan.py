@@ -14,8 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import References
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import PictureSlot, ReferenceRole, Shot, ShotParams, ShotReference
+from vidgen_core.domain.shots import Author, PictureSlot, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.media.images import ImageFacts
 from vidgen_core.services.imports.characters import keep_pictures
 from vidgen_core.services.imports.numbers import loose

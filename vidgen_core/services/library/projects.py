@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vidgen_core import db
+from vidgen_core.db import Tx
 from vidgen_core.db.repositories.projects import ProjectRepository
 from vidgen_core.domain.characters import REFERENCES
 from vidgen_core.domain.errors import FileError, InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.domain.shots import NewShot, Project, ShotContent, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
@@ -52,10 +52,7 @@ LONGEST_NAME: Final = 120
 #: Setting of a sample that nobody has seen yet: the language of its words.
 _UNSEEN: Final = "sample_unseen"
 #: What a copy of a shot has of it.
-_COPIED: Final = (
-    *("number", "prompt", "image", "image_url", "last_frame", "last_frame_url", "references"),
-    *("params", "script", "picture_prompt"),
-)
+_COPIED: Final = ShotContent.model_fields.keys() - {"extra", "chain"} | {"number"}
 #: Settings of a project that belong to its content.
 _COPIED_SETTINGS: Final = frozenset({REFERENCES, "style"})
 
@@ -120,7 +117,7 @@ class Projects:
             _check_free(tx, wanted)
             shots = tx.shots.many(tx.shots.ids(project_id))
             copy = tx.projects.ensure(wanted)
-            tx.shots.add(copy.id, [db.NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
+            tx.shots.add(copy.id, [NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
             kept = tx.projects.settings(project_id)
             for setting in _COPIED_SETTINGS & kept.keys():
                 tx.projects.set_setting(copy.id, setting, kept[setting])
@@ -164,7 +161,7 @@ class Projects:
                     remove()
         return gone
 
-    def _deletion(self, tx: db.Tx, project_id: int) -> ProjectDeletion:
+    def _deletion(self, tx: Tx, project_id: int) -> ProjectDeletion:
         tx.projects.get(project_id)
         shots = tx.shots.ids(project_id)
         takes = [take for some in tx.takes.of_shots(shots).values() for take in some]
@@ -215,7 +212,10 @@ class Projects:
             # Not edited: each would keep its first words as a version that nobody wrote.
             tx.shots.delete([shot.id for shot in shots])
             named = zip(shots, words, strict=True)
-            new = [db.NewShot(number, prompt, image=shot.image, params=shot.params) for shot, (number, prompt) in named]
+            new = [
+                NewShot(number=number, prompt=prompt, image=shot.image, params=shot.params)
+                for shot, (number, prompt) in named
+            ]
             tx.shots.add(sample.id, new)
         return True
 
@@ -234,9 +234,9 @@ class Projects:
                 tx.shots.add(project.id, shots)
         return project
 
-    def _sample_shot(self, picture: Path, number: str, prompt: str) -> db.NewShot:
+    def _sample_shot(self, picture: Path, number: str, prompt: str) -> NewShot:
         key = self._ctx.media.add_picture(picture)
-        return db.NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
+        return NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
 
     def _language(self) -> str:
         return choose_language(self._ctx.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))
@@ -254,7 +254,7 @@ def _clean(name: str) -> str:
     return wanted
 
 
-def _check_free(tx: db.Tx, name: str, project_id: int | None = None) -> None:
+def _check_free(tx: Tx, name: str, project_id: int | None = None) -> None:
     found = tx.projects.find(name)
     if found is not None and found.id != project_id:
         raise InputError("project_name_taken", name=name)

@@ -8,14 +8,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vidgen_core.db import NewShot, Tx
+from vidgen_core.db import Tx
 from vidgen_core.db.repositories.shots import ShotRepository
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
-from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import (
+    Author,
+    NewShot,
     PictureCandidate,
     PictureSlot,
     ReferenceRole,

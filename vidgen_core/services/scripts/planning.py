@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import Author, ShotParams
 from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
 from vidgen_core.services.imports.rows import note_repeats
 from vidgen_core.services.scripts import templates

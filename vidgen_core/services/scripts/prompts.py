@@ -14,8 +14,8 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import NotFound, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.scripts import Author, LlmCall, PromptVersion
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.scripts import LlmCall, PromptVersion
+from vidgen_core.domain.shots import Author, Shot
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate

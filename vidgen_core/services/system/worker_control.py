@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import Field
 
-from vidgen_core.db import ActiveCount, Journal, Store, Tx
+from vidgen_core.db import Journal, Store, Tx
 from vidgen_core.db.repositories.state import HeartbeatRepository
 from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused
 from vidgen_core.domain.base import Frozen
@@ -20,7 +20,7 @@ from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import ActiveCount, TaskStatus
 from vidgen_core.providers.base import Connection
 from vidgen_core.services.access.permissions import Role, requires, stored
 from vidgen_core.services.autopilot.run import stop_all

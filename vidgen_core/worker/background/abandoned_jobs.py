@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from vidgen_core.db import NewTask, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.tasks import NewTask, Task, TaskStatus
 from vidgen_core.providers.base import RemoteState, RemoteStatus
 from vidgen_core.worker.context import ActiveTask, Context, job_of
 from vidgen_core.worker.retries import log_failure

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from vidgen_core.db import NewTake, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode, Project
-from vidgen_core.domain.takes import SAME_FILE, Severity, place_of
+from vidgen_core.domain.takes import SAME_FILE, NewTake, Severity, place_of
 from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, Task, TaskKind
 from vidgen_core.media import files, source_match, video
 from vidgen_core.providers.base import Order, RemoteJob
@@ -49,7 +49,7 @@ DISK_WAIT = 15.0
 USUAL_VIDEO = 60_000_000
 
 
-@dataclasses.dataclass
+@dataclass
 class Downloads:
     """What went wrong with one download so far."""
 
@@ -318,7 +318,7 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None)
     """
     task = active.task
     twins = tx.takes.twins(new)
-    take_id = tx.takes.put(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    take_id = tx.takes.put(new.model_copy(update={"warnings": (*new.warnings, SAME_FILE)}) if twins else new)
     if new.stands_in:
         tx.takes.use(tx.takes.get(take_id), True)
     for twin in twins:

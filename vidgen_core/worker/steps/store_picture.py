@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from vidgen_core.db import NewCandidate, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import FileError, NotFound
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.shots import EDGES, Shot, shape_of, side_lengths
+from vidgen_core.domain.shots import EDGES, NewCandidate, Shot, shape_of, side_lengths
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import ImageFacts, inspect_image

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.scripts import Author
+from vidgen_core.domain.shots import Author
 from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.autopilot.progress import why_unfilmed

@@ -29,16 +29,11 @@ def spend(
     until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="cli.option.until")] = None,
 ) -> None:
     first, last = _day(since), _day(until)
-    from vidgen_core.services.schemas.money import DifferenceResponse, SpendPage, SpendResponse
+    from vidgen_core.services.schemas.money import SpendPage
 
     lines = session.app.budget.spend(session.project_id, first, last)
     differences = session.app.budget.differences()
-    session.answer(
-        SpendPage(
-            spend=[SpendResponse.model_validate(line) for line in lines],
-            batches=[DifferenceResponse.model_validate(one) for one in differences],
-        )
-    )
+    session.answer(SpendPage.model_validate({"spend": lines, "batches": differences}))
     if session.as_json:
         return
     if not lines:

@@ -56,9 +56,7 @@ class TakeAnswer(ResponseModel):
         return cls.filled(
             take,
             take=take.number,
-            provider=take.provider.value,
             chosen=take.id == chosen,
-            verdict=take.verdict and take.verdict.value,
             against=against,
             faults=take.answer and {name: fault for name, fault in take.answer.faults.items() if fault},
         )
@@ -155,10 +153,9 @@ class TaskAnswer(ResponseModel):
     def of(cls, task: Task, t: Text) -> TaskAnswer:
         return cls.filled(
             task,
-            task=str(task.id),
+            task=task.id,
             progress=progress_of(task),
             cost=Cost.of(task.cost, estimated=task.charge != "charged"),
-            verdict=task.verdict and task.verdict.value,
             error=t.failure(task.failure) if task.failure else None,
         )
 
@@ -202,10 +199,6 @@ class LimitAnswer(ResponseModel):
     spent: Amount
     left: Amount
 
-    @classmethod
-    def of(cls, status: AgentStatus) -> LimitAnswer:
-        return cls.model_validate(status)
-
 
 class AgentAnswer(ResponseModel):
     """Who the caller is here."""
@@ -220,9 +213,9 @@ class AgentAnswer(ResponseModel):
 
     @classmethod
     def of(cls, agent: Agent, projects: list[str], statuses: tuple[AgentStatus, ...]) -> AgentAnswer:
-        day, every = (LimitAnswer.of(one) for one in statuses)
+        day, every = statuses
         known = None if agent.projects is None else projects
-        return cls(name=agent.name, role=agent.role, projects=known, per_day=day, in_all=every)
+        return cls.filled(agent, projects=known, per_day=day, in_all=every)
 
 
 class ExportAnswer(ResponseModel):

@@ -14,9 +14,9 @@ from vidgen_core.domain.money import Money
 
 
 class ResponseModel(BaseModel):
-    """Base class of everything that is answered; ``model_validate`` copies the attributes of a value."""
+    """Base class of everything that is answered; ``model_validate`` copies the attributes of a value, ids become text."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, coerce_numbers_to_str=True)
 
     @classmethod
     def filled(cls, value: object, **more: Any) -> Self:

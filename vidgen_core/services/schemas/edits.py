@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.editing.edit_plan import EditChange, EditNote, EditPlan
+from vidgen_core.services.exports.editing.edit_plan import EditNote, EditPlan
 from vidgen_core.services.schemas.base import ResponseModel
 
 
@@ -19,10 +19,6 @@ class EditChangeResponse(ResponseModel):
     trim_before: tuple[float, float] | None
     trim: tuple[float, float] | None
     """In and out point; null: the whole take."""
-
-    @classmethod
-    def of(cls, change: EditChange) -> EditChangeResponse:
-        return cls(**change.model_dump(include=set(cls.model_fields)))
 
 
 class EditNoteResponse(ResponseModel):
@@ -48,10 +44,5 @@ class EditResponse(ResponseModel):
 
     @classmethod
     def of(cls, plan: EditPlan, t: Text, *, applied: bool) -> EditResponse:
-        return cls(
-            file=plan.name,
-            applied=applied,
-            shots=len(plan.shots),
-            changes=[EditChangeResponse.of(change) for change in plan.changes],
-            notes=[EditNoteResponse.of(note, t) for note in plan.notes],
-        )
+        notes = [EditNoteResponse.of(note, t) for note in plan.notes]
+        return cls.filled(plan, file=plan.name, applied=applied, shots=len(plan.shots), notes=notes)

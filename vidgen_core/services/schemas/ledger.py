@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.reports.ledger import LedgerCheck, LedgerDay, LedgerFinding, PaidRequest
+from vidgen_core.services.reports.ledger import LedgerCheck, LedgerFinding
 from vidgen_core.services.schemas.base import Amount, Day, Moment, ResponseModel
 
 
@@ -75,10 +75,6 @@ class PaidRequestResponse(ResponseModel):
     """Its last line in the ledger."""
     hash: str | None
 
-    @classmethod
-    def all(cls, found: list[PaidRequest]) -> list[PaidRequestResponse]:
-        return [cls.model_validate(one) for one in found]
-
 
 class LedgerDayResponse(ResponseModel):
     """A day's requests to one provider: our numbers beside its own."""
@@ -94,10 +90,6 @@ class LedgerDayResponse(ResponseModel):
     difference: float
     unsettled: float
     """What is or may be owed for the others."""
-
-    @classmethod
-    def all(cls, found: list[LedgerDay]) -> list[LedgerDayResponse]:
-        return [cls.model_validate(one) for one in found]
 
 
 class LedgerPage(ResponseModel):

@@ -61,8 +61,9 @@ class BudgetResponse(ResponseModel):
     @classmethod
     def of(cls, found: BudgetView, t: Text) -> BudgetResponse:
         hold = found.hold
-        return cls(
-            limits=[Limit.model_validate(one) for one in found.standings],
+        return cls.filled(
+            found,
+            limits=found.standings,
             held=hold and str(hold["code"]),
             message=hold and t.error("balance", str(hold["code"]), hold["params"]),
             low=[
@@ -103,17 +104,8 @@ class PreflightResponse(ResponseModel):
         cls, sheet: Preflight, t: Text, sentence: Callable[[Text, PreflightProblem], str] = problem_line
     ) -> PreflightResponse:
         """:param sentence: describes one problem"""
-        return cls.filled(
-            sheet,
-            low=sheet.low and Amount.model_validate(sheet.low),
-            high=sheet.high and Amount.model_validate(sheet.high),
-            costs={
-                str(payee): [Amount.model_validate(one) for one in amounts] for payee, amounts in sheet.costs.items()
-            },
-            balances=[BalanceResponse.model_validate(one) for one in sheet.balances],
-            limits=[Limit.model_validate(one) for one in sheet.standings],
-            problems=[ProblemResponse.of(one, sentence(t, one)) for one in sheet.problems],
-        )
+        problems = [ProblemResponse.of(one, sentence(t, one)) for one in sheet.problems]
+        return cls.filled(sheet, limits=sheet.standings, problems=problems)
 
 
 class SpendResponse(ResponseModel):

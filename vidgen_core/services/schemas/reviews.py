@@ -58,13 +58,7 @@ class ReviewedTakeResponse(ResponseModel):
     @classmethod
     def all(cls, found: list[Reviewed]) -> list[ReviewedTakeResponse]:
         return [
-            cls(
-                shot=one.shot.number,
-                take=take.number,
-                take_id=take.id,
-                votes=[VoteResponse.model_validate(vote) for vote in one.said[take.id].votes],
-                comments=[CommentResponse.model_validate(comment) for comment in one.said[take.id].comments],
-            )
+            cls.filled(one.said[take.id], shot=one.shot.number, take=take.number, take_id=take.id)
             for one in found
             for take in one.takes
             if take.id in one.said

@@ -61,7 +61,6 @@ class ScriptResponse(ResponseModel):
         script = view.script
         return cls.filled(
             script,
-            id=str(script.id),
             busy=view.busy,
             pieces=len(view.pieces),
             done=view.done,

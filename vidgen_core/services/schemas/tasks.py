@@ -87,17 +87,12 @@ class TaskResponse(ResponseModel):
     def of(cls, task: Task, t: Text, project: str) -> TaskResponse:
         return cls.filled(
             task,
-            id=str(task.id),
             project=project,
             progress=progress_of(task),
-            provider=task.provider.value,
             params=task.params.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_TOLD),
             error=TaskError.of(task, t),
             parent=task.params.parent.number if task.params.parent else None,
             waits_for=task.awaits,
-            warnings=list(task.warnings),
-            verdict=task.verdict.value if task.verdict else None,
-            checks=[CheckResponse(**one.model_dump(mode="json")) for one in task.checks],
             cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
         )
 
@@ -132,7 +127,7 @@ class ProblemResponse(ResponseModel):
 
     @classmethod
     def of(cls, problem: PreflightProblem, message: str) -> ProblemResponse:
-        return cls.filled(problem, message=message, shots=list(problem.shots))
+        return cls.filled(problem, message=message)
 
     @classmethod
     def all(cls, problems: Iterable[PreflightProblem], t: Text) -> list[ProblemResponse]:

@@ -14,10 +14,8 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.schemas.base import Day, ResponseModel
 from vidgen_core.services.schemas.money import (
     BudgetResponse,
-    DifferenceResponse,
     PreflightResponse,
     SpendPage,
-    SpendResponse,
 )
 from vidgen_core.services.schemas.tasks import QuoteResponse
 from vidgen_core.web.api.common import DEFAULT, App, Catalogue, ProjectName, errors, project_of
@@ -112,10 +110,7 @@ def get_spend(
     """Sums of the ledger by project, day, provider and key; without a project, of all."""
     where = project_of(app, project) if project else None
     lines = app.budget.spend(where.id if where else None, since, until)
-    return SpendPage(
-        spend=[SpendResponse.model_validate(line) for line in lines],
-        batches=[DifferenceResponse.model_validate(one) for one in app.budget.differences()],
-    )
+    return SpendPage.model_validate({"spend": lines, "batches": app.budget.differences()})
 
 
 @router.get("/prices")

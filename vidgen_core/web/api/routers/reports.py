@@ -15,9 +15,7 @@ from vidgen_core.services.reports.ledger import PAGE
 from vidgen_core.services.reports.values import Report
 from vidgen_core.services.schemas.ledger import (
     LedgerCheckResponse,
-    LedgerDayResponse,
     LedgerPage,
-    PaidRequestResponse,
 )
 from vidgen_core.web.api.common import App, Catalogue, Limit, errors, project_of
 from vidgen_core.web.api.schemas.base import Ids, ModeName, Name, RequestModel, Yes, numbers
@@ -71,10 +69,8 @@ def ledger(
 ) -> LedgerPage:
     """Paid requests, the newest first, and by day our numbers beside the providers' own."""
     where = None if project is None else project_of(app, project).id
-    return LedgerPage(
-        requests=PaidRequestResponse.all(app.ledger.requests(where, since, until, limit)),
-        days=LedgerDayResponse.all(app.ledger.days(where, since, until)),
-    )
+    days = app.ledger.days(where, since, until)
+    return LedgerPage.model_validate({"requests": app.ledger.requests(where, since, until, limit), "days": days})
 
 
 @router.get("/ledger/verify", tags=["ledger"])

@@ -70,8 +70,7 @@ class VersionResponse(ResponseModel):
 
     @classmethod
     def of(cls, view: VersionView) -> VersionResponse:
-        version = view.version
-        return cls.filled(version, id=str(version.id), in_use=view.in_use, takes=list(view.takes))
+        return cls.filled(view.version, in_use=view.in_use, takes=view.takes)
 
 
 class PromptsRequest(RequestModel):

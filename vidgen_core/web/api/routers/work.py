@@ -94,13 +94,13 @@ def resume(app: App) -> StatusResponse:
 @router.get("/projects", tags=["projects"])
 def list_projects(app: App) -> list[ProjectResponse]:
     """Every project."""
-    return [ProjectResponse.of(project) for project in app.projects.all()]
+    return [ProjectResponse.model_validate(project) for project in app.projects.all()]
 
 
 @router.post("/projects", tags=["projects"])
 def create_project(app: App, body: ProjectRequest) -> ProjectResponse:
     """The project of that name, made if there is none."""
-    return ProjectResponse.of(project_for(app, body.name))
+    return ProjectResponse.model_validate(project_for(app, body.name))
 
 
 @router.patch("/projects/{project_id}", tags=["projects"], responses=errors(404))
@@ -111,25 +111,25 @@ def change_project(app: App, project_id: int, body: ProjectChangeRequest) -> Pro
         project = app.projects.rename(project_id, body.name)
     if body.archived is not None:
         project = app.projects.archive(project_id, body.archived)
-    return ProjectResponse.of(project)
+    return ProjectResponse.model_validate(project)
 
 
 @router.post("/projects/{project_id}/copy", tags=["projects"], responses=errors(404))
 def copy_project(app: App, project_id: int, body: ProjectRequest) -> ProjectResponse:
     """A new project with the same shots and without takes."""
-    return ProjectResponse.of(app.projects.copy(project_id, body.name))
+    return ProjectResponse.model_validate(app.projects.copy(project_id, body.name))
 
 
 @router.get("/projects/{project_id}/deletion", tags=["projects"], responses=errors(404))
 def describe_project_deletion(app: App, project_id: int) -> ProjectDeletionResponse:
     """What deleting a project would take away and free; nothing is changed."""
-    return ProjectDeletionResponse.of(app.projects.deletion(project_id))
+    return ProjectDeletionResponse.model_validate(app.projects.deletion(project_id))
 
 
 @router.delete("/projects/{project_id}", tags=["projects"], responses=errors(404, 409))
 def delete_project(app: App, project_id: int, files: bool = False) -> ProjectDeletionResponse:
     """Delete a project; with ``files`` its videos, too. What was spent in it stays in the ledger."""
-    return ProjectDeletionResponse.of(app.projects.delete(project_id, files=files))
+    return ProjectDeletionResponse.model_validate(app.projects.delete(project_id, files=files))
 
 
 # --- lists and pictures

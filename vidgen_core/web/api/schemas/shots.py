@@ -118,9 +118,8 @@ class TakeResponse(TakeFields):
     def of(cls, take: Take, chosen: bool) -> TakeResponse:
         return cls.filled(
             take,
-            id=str(take.id),
             take=take.number,
-            task=str(take.task_id),
+            task=take.task_id,
             chosen=chosen,
             video=address(f"/api/tasks/{take.task_id}/video"),
         )
@@ -151,9 +150,7 @@ class PictureResponse(ResponseModel):
     def of(cls, candidate: PictureCandidate) -> PictureResponse:
         return cls.filled(
             candidate,
-            id=str(candidate.id),
-            task=str(candidate.task_id) if candidate.task_id else None,
-            provider=candidate.provider.value if candidate.provider else None,
+            task=candidate.task_id,
             image=address(f"/app/static/media/candidate/{candidate.id}") if candidate.image else None,
         )
 

@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from vidgen_core.domain.log import LogLine
-from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import Text
 from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.imports.plan import Imported, ImportPlan, RowNote
-from vidgen_core.services.library.projects import ProjectDeletion
 from vidgen_core.services.schemas.base import Moment, ResponseModel, iso
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.web.api.schemas.base import Name, RequestModel, Yes
@@ -35,10 +33,6 @@ class ProjectResponse(ResponseModel):
     #: Put away: screens do not offer it.
     archived: bool
 
-    @classmethod
-    def of(cls, project: Project) -> ProjectResponse:
-        return cls.filled(project, id=str(project.id))
-
 
 class ProjectChangeRequest(RequestModel):
     """What is to be changed of a project; what is left out stays."""
@@ -56,10 +50,6 @@ class ProjectDeletionResponse(ResponseModel):
     bytes: int
     #: Videos that are being made; while there are any it cannot be deleted.
     busy: int
-
-    @classmethod
-    def of(cls, gone: ProjectDeletion) -> ProjectDeletionResponse:
-        return cls.filled(gone)
 
 
 class RowResponse(ResponseModel):
@@ -184,7 +174,6 @@ class StatusResponse(ResponseModel):
     def of(cls, status: Status) -> StatusResponse:
         return cls.filled(
             status,
-            counts={name.value: count for name, count in status.counts.items()},
             spent={currency: float(money.amount) for currency, money in status.spent.items()},
             runner_alive=status.alive,
             lanes={mode.value: str(lane.get("code", "")) for mode, lane in status.lanes.items()},

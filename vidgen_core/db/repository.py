@@ -55,6 +55,11 @@ def failure_json(failure: Failure | None) -> dict[str, Any] | None:
     return None if failure is None else failure.model_dump(mode="json")
 
 
+def search_text(*texts: str) -> str:
+    """What is searched for words."""
+    return "\n".join(texts).casefold()
+
+
 def only(columns: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
     """``columns`` when each is allowed. Raises TypeError for any other: that is a bug."""
     unknown = columns.keys() - allowed

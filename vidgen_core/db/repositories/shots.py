@@ -28,7 +28,7 @@ from vidgen_core.db.dialect import among, contains, listed
 from vidgen_core.db.repositories.batches import ShotChainRepository
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.repository import Repository, now, only
+from vidgen_core.db.repository import Repository, now, only, search_text
 from vidgen_core.db.schema.library import SHOT_STATES, SHOT_TRAITS, shots, takes
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.db.schema.sums import shot_counts
@@ -61,10 +61,6 @@ def _references(pictures: Any) -> Any:
 
 #: The texts of a shot that are searched.
 _SEARCHED: Final = ("number", "prompt", "script", "picture_prompt")
-
-
-def _search_text(*texts: str) -> str:
-    return "\n".join(texts).casefold()
 
 
 def _wanted(project_id: int, where: ShotFilter) -> list[ColumnElement[Any]]:
@@ -135,7 +131,7 @@ class ShotRepository(Repository):
             "project_id": project_id,
             "number": number,
             "position": position,
-            "search_text": _search_text(number, shot.prompt, shot.script, shot.picture_prompt),
+            "search_text": search_text(number, shot.prompt, shot.script, shot.picture_prompt),
             "rev": self.tx.rev,
             "changed_rev": self.tx.rev,
             "created_at": now(),
@@ -252,7 +248,7 @@ class ShotRepository(Repository):
         if "references" in values:
             values["references"] = _references(values["references"])
         texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
-        values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
+        values |= {"search_text": search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))
         if values.get("chain", shot.chain) != shot.chain:
             self._relink(shot.project_id)

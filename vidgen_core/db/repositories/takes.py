@@ -146,6 +146,21 @@ class TakeRepository(Repository):
             found[row.shot_id].append(_take(row))
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
+    def unchoose(self, task_ids: Collection[int]) -> None:
+        """Let no shot have a take of these tasks, for they are hidden; ``choose_again`` remembers which had."""
+        query = select(takes.c.id).join(shots, shots.c.chosen_take_id == takes.c.id)
+        chosen = list(self.tx.execute(query.where(among(takes.c.task_id, task_ids))).scalars())
+        self.tx.execute(update(takes).where(among(takes.c.id, chosen)).values(was_chosen=True))
+        self.tx.execute(update(shots).where(among(shots.c.chosen_take_id, chosen)).values(chosen_take_id=None))
+
+    def choose_again(self, task_ids: Collection[int]) -> None:
+        """Choose the takes of these tasks that were, where no other was chosen since."""
+        were = select(takes.c.id, takes.c.shot_id).where(among(takes.c.task_id, task_ids), takes.c.was_chosen)
+        for take in self.tx.execute(were).all():
+            free = (shots.c.id == take.shot_id, shots.c.chosen_take_id.is_(None))
+            self.tx.execute(update(shots).where(*free).values(chosen_take_id=take.id))
+            self.tx.execute(update(takes).where(takes.c.id == take.id).values(was_chosen=False))
+
     def of_task(self, task_id: int) -> Take | None:
         row = self.tx.execute(_SHOWN.where(takes.c.task_id == task_id)).one_or_none()
         return None if row is None else _take(row)

@@ -7,8 +7,9 @@ sorted; if they turn out to be a large part of the cells, merging and checking e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db import keyset
-from vidgen_core.db.dialect import among, contains, unindexed
+from vidgen_core.db.dialect import among, contains, unindexed, upsert
 from vidgen_core.db.repository import COUNTED_TO, Repository
 from vidgen_core.db.schema.queue import tasks, texts
 from vidgen_core.db.schema.sums import task_counts
@@ -131,6 +132,14 @@ class Search(Repository):
             return Page([row.id for row in rows], total, next=_mark(order, rows[-1]) if rows and end < total else None)
         query = self._ordered(project_id, where, cells, order, last, dense=dense)
         return self._page(query, order, limit, skip, total, least=least)
+
+    def text_ids(self, wanted: Collection[str]) -> dict[str, int]:
+        """Ids of the texts by which tasks are found; equal ones are stored once."""
+        digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}
+        rows = [{"digest": digest, "text": words} for digest, words in digests.items()]
+        self.tx.execute(upsert(texts).on_conflict_do_nothing(index_elements=["digest"]), rows)
+        query = select(texts.c.id, texts.c.text).where(texts.c.digest.in_(digests))
+        return {row.text: row.id for row in self.tx.execute(query)}
 
     def _page(
         self, query: _Query | None, order: _SortOrder, limit: int, skip: int, total: int, *, least: bool = False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from hashlib import blake2b
+from itertools import count
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -26,14 +26,15 @@ from sqlalchemy import (
     update,
 )
 
-from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed, upsert
+from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.candidates import CandidateRepository
+from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.db.repositories.task_search import Search
-from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only, search_text
 from vidgen_core.db.schema.columns import UtcTime
 from vidgen_core.db.schema.library import shots, takes
-from vidgen_core.db.schema.queue import attempts, tasks, texts
+from vidgen_core.db.schema.queue import attempts, tasks
 from vidgen_core.db.schema.sums import task_counts
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import NotFound
@@ -110,10 +111,6 @@ def _as_known(task: Task | None, row: Row[Any]) -> Task | None:
     return task if task is not None and (task.rev, task.shot) == (row.rev, row.shot) else None
 
 
-def _search_text(number: str, prompt: str) -> str:
-    return f"{number}\n{prompt}".casefold()
-
-
 class TaskRepository(Repository):
     # Adding
 
@@ -134,7 +131,7 @@ class TaskRepository(Repository):
         planned = self._shots({task.shot_id for task in new})
         taken = self._last_takes(planned.keys())
         wordings = {(task.shot_id, task.params.prompt) for task in new}
-        text_ids = self._text_ids({_search_text(planned[shot].number, prompt) for shot, prompt in wordings})
+        text_ids = Search(self.tx).text_ids({search_text(planned[shot].number, prompt) for shot, prompt in wordings})
         turns = self._turns(new, planned)
         rows, made = [], now()
         for task, turn in zip(new, turns, strict=True):
@@ -151,7 +148,7 @@ class TaskRepository(Repository):
                     "shot_position": shot.position,
                     "take": taken[task.output, task.shot_id],
                     "batch": batch,
-                    "text_id": text_ids[_search_text(shot.number, task.params.prompt)],
+                    "text_id": text_ids[search_text(shot.number, task.params.prompt)],
                     "turn": turn,
                     "waits_for": shot.follows if waits else None,
                     "rev": self.tx.rev,
@@ -166,14 +163,15 @@ class TaskRepository(Repository):
             left[shot.id] += 1
             if shot.follows in planned:
                 left[shot.follows] = left[shot.id]
-        served: dict[ProviderId, int] = defaultdict(int)
-        start = {mode: self._round(mode) for mode in {task.provider for task in new}}
-        turns = [0] * len(new)
-        for place in sorted(range(len(new)), key=lambda place: -left[new[place].shot_id]):
-            provider = new[place].provider
-            turns[place] = start[provider] + served[provider] // ROUND
-            served[provider] += 1
-        return turns
+        order = sorted(range(len(new)), key=lambda place: -left[new[place].shot_id])
+        turns = dict(zip(order, self._rounds(new[place].provider for place in order), strict=True))
+        return [turns[place] for place in range(len(new))]
+
+    def _rounds(self, providers: Iterable[ProviderId]) -> list[int]:
+        """The rounds in which tasks of these providers get their turns, in this order."""
+        wanted = list(providers)
+        served = {provider: count(ROUND * self._round(provider)) for provider in set(wanted)}
+        return [next(served[provider]) // ROUND for provider in wanted]
 
     def _shots(self, ids: Collection[int]) -> dict[int, Row[Any]]:
         query = select(shots.c.id, shots.c.number, shots.c.position, shots.c.follows).where(
@@ -193,13 +191,6 @@ class TaskRepository(Repository):
         for shot_id, number in CandidateRepository(self.tx).last_numbers(shot_ids).items():
             found[TaskKind.IMAGE, shot_id] = max(found[TaskKind.IMAGE, shot_id], number)
         return found
-
-    def _text_ids(self, wanted: Collection[str]) -> dict[str, int]:
-        digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}
-        rows = [{"digest": digest, "text": words} for digest, words in digests.items()]
-        self.tx.execute(upsert(texts).on_conflict_do_nothing(index_elements=["digest"]), rows)
-        query = select(texts.c.id, texts.c.text).where(texts.c.digest.in_(digests))
-        return {row.text: row.id for row in self.tx.execute(query)}
 
     def _round(self, provider: ProviderId) -> int:
         """The round that the provider's queue is serving."""
@@ -441,12 +432,8 @@ class TaskRepository(Repository):
             among(tasks.c.id, ids), tasks.c.status.in_(kept), tasks.c.deleted_at.is_(None)
         )
         rows = self.tx.execute(query.order_by(tasks.c.provider, tasks.c.shot_position, tasks.c.take)).all()
-        start = {provider: self._round(provider) for provider in {row.provider for row in rows}}
-        served: dict[str, int] = defaultdict(int)
-        for row in rows:
+        for row, turn in zip(rows, self._rounds(row.provider for row in rows), strict=True):
             self.move(row.id, TaskStatus.QUEUED)
-            turn = start[row.provider] + served[row.provider] // ROUND
-            served[row.provider] += 1
             self._update([tasks.c.id == row.id], {"turn": turn})
         return [row.id for row in rows]
 
@@ -517,30 +504,20 @@ class TaskRepository(Repository):
         gone = self._update(
             [among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_ACTIVE_STATUSES)], {"deleted_at": now()}
         )
-        of_these = among(takes.c.task_id, gone)
-        chosen = list(
-            self.tx.execute(
-                select(takes.c.id).join(shots, shots.c.chosen_take_id == takes.c.id).where(of_these)
-            ).scalars()
-        )
-        self.tx.execute(update(takes).where(among(takes.c.id, chosen)).values(was_chosen=True))
-        self.tx.execute(update(shots).where(among(shots.c.chosen_take_id, chosen)).values(chosen_take_id=None))
+        TakeRepository(self.tx).unchoose(gone)
         return gone
 
     def restore(self, ids: Collection[int]) -> None:
         """Restore deleted tasks, and choose their takes again where no other was chosen since."""
-        back = self._update([among(tasks.c.id, ids), tasks.c.deleted_at.is_not(None)], {"deleted_at": None})
-        were = select(takes.c.id, takes.c.shot_id).where(among(takes.c.task_id, back), takes.c.was_chosen)
-        for take in self.tx.execute(were).all():
-            free = (shots.c.id == take.shot_id, shots.c.chosen_take_id.is_(None))
-            self.tx.execute(update(shots).where(*free).values(chosen_take_id=take.id))
-            self.tx.execute(update(takes).where(takes.c.id == take.id).values(was_chosen=False))
+        TakeRepository(self.tx).choose_again(
+            self._update([among(tasks.c.id, ids), tasks.c.deleted_at.is_not(None)], {"deleted_at": None})
+        )
 
     def update_search_text(self, shot_id: int, number: str) -> None:
         """Make the tasks of a shot searchable by its new number."""
         rows = self.tx.execute(select(tasks.c.id, tasks.c.params).where(tasks.c.shot_id == shot_id)).all()
-        words = {row.id: _search_text(number, row.params.get("prompt", "")) for row in rows}
-        text_ids = self._text_ids(set(words.values())) if words else {}
+        words = {row.id: search_text(number, row.params.get("prompt", "")) for row in rows}
+        text_ids = Search(self.tx).text_ids(set(words.values())) if words else {}
         for task_id, wording in words.items():
             self.tx.execute(update(tasks).where(tasks.c.id == task_id).values(text_id=text_ids[wording]))
 

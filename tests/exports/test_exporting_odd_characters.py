@@ -16,7 +16,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.exports.cut import lay_out
-from vidgen_core.services.exports.film import Clip, Film, Format
+from vidgen_core.services.exports.film import Film, FilmClip, Format
 from vidgen_core.services.exports.shot_list import shot_list
 from vidgen_core.services.exports.timelines.timeline import build, to_edl, to_fcpxml, to_otio, to_premiere
 from vidgen_core.services.facade import Vidgen
@@ -64,7 +64,7 @@ def test_what_is_there_already_breaks_no_list(odd: str) -> None:
 @pytest.mark.parametrize("odd", ODD)
 def test_what_is_there_already_breaks_no_timeline(odd: str, small_video: Path) -> None:
     take = Take.model_construct(id=1, number=2, warnings=())
-    clip = Clip(order=1, shot=old_shot(odd), take=take, source=small_video)
+    clip = FilmClip(order=1, shot=old_shot(odd), take=take, source=small_video)
     film = Film(project=f"p{odd}\nq", at=datetime(2026, 1, 1).astimezone(), clips=(clip,))
     timeline = build(film, lay_out(film, 3.0), {1: small_video.as_uri()})
     xml = to_fcpxml(timeline)

@@ -17,7 +17,7 @@ _Process = Callable[[Any], Any]
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class Rows:
+class FetchedRows:
     """What a statement has returned, read to its end; its methods are those of SQLAlchemy's results."""
 
     __slots__ = ("_rows", "rowcount")
@@ -36,8 +36,8 @@ class Rows:
     def one_or_none(self) -> Any:
         return self._rows[0] if self._rows else None
 
-    def scalars(self) -> Rows:
-        return Rows([row[0] for row in self._rows])
+    def scalars(self) -> FetchedRows:
+        return FetchedRows([row[0] for row in self._rows])
 
     def scalar(self) -> Any:
         return self._rows[0][0] if self._rows else None
@@ -72,11 +72,11 @@ class PreparedStatement:
         self.statement = statement
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
-    def run(self, connection: Connection, parameters: Any = None) -> Rows:
+    def run(self, connection: Connection, parameters: Any = None) -> FetchedRows:
         """Run it in the transaction of a connection, as ``Connection.execute`` does."""
         if connection.dialect.name != "sqlite":
             result = connection.execute(self.statement, parameters)
-            return Rows(result.all() if result.returns_rows else (), result.rowcount)
+            return FetchedRows(result.all() if result.returns_rows else (), result.rowcount)
         many = isinstance(parameters, list)
         first = parameters[0] if many else parameters or _NOTHING
         names = tuple(first)
@@ -89,7 +89,7 @@ class PreparedStatement:
             sql, values = listener(connection, cursor, sql, values, None, many)
         (cursor.executemany if many else cursor.execute)(sql, values)
         rows = [*map(compiled.row, cursor.fetchall())] if compiled.row is not None else ()
-        return Rows(rows, cursor.rowcount)
+        return FetchedRows(rows, cursor.rowcount)
 
 
 def _compiled(statement: Executable, connection: Connection, given: Mapping[str, Any]) -> _Compiled:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable, Text, cast, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
-from vidgen_core.db.prepared import PreparedStatement, Rows
+from vidgen_core.db.prepared import FetchedRows, PreparedStatement
 from vidgen_core.db.schema.system import revision
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class Transaction:
         self._kept.pop(what, None)
 
     @overload
-    def execute(self, statement: PreparedStatement, parameters: Any = None) -> Rows: ...
+    def execute(self, statement: PreparedStatement, parameters: Any = None) -> FetchedRows: ...
     @overload
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]: ...
     def execute(self, statement: Executable | PreparedStatement, parameters: Any = None) -> Any:

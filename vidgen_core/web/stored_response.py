@@ -39,13 +39,13 @@ class StoredFileResponse(FileResponse):
     @asynccontextmanager
     async def _open_file(self) -> AsyncIterator[Any]:
         if self._stored is not None:
-            yield _Reader(self._stored)
+            yield _StoredReader(self._stored)
             return
         async with super()._open_file() as file:
             yield file
 
 
-class _Reader:
+class _StoredReader:
     """The part of an opened file that ``FileResponse`` uses."""
 
     def __init__(self, file: StoredFile) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.components.media import outside
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
-from vidgen_core.dashboard.settings.form import Form, label, variable
+from vidgen_core.dashboard.settings.form import SettingsForm, label, variable
 from vidgen_core.domain.providers import specs
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
@@ -19,7 +19,7 @@ _SECTION: Final = "sharing"
 def show(visit: Visit) -> None:
     """Draw the section."""
     t = visit.t
-    form = Form(visit, "sharing")
+    form = SettingsForm(visit, "sharing")
     way = form.field(f"{_SECTION}.sign_in")
     if way == "oidc":
         st.caption(t("share.oidc_secrets"))

@@ -12,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from vidgen_core.config.money_settings import WRITING_UNITS
 from vidgen_core.dashboard.components.labels import mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, session_value, toast_later
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, ProviderId, provider_ids, specs
@@ -38,7 +38,7 @@ def show(visit: Visit) -> None:
 
 
 def _limits(visit: Visit) -> None:
-    form = Form(visit, "budget")
+    form = SettingsForm(visit, "budget")
     with st.container(border=True, key="form_budget"):
         form.columns(
             ("budget.limit", "budget.warn_at"),

@@ -35,7 +35,7 @@ _CURRENCIES: Final = ("CNY", "USD", "EUR", CREDITS)
 _PROVIDERS: Final = "providers."
 
 
-class Form:
+class SettingsForm:
     """One form of this session; fields are drawn by its methods and read from them."""
 
     def __init__(self, visit: Visit, name: str) -> None:
@@ -296,14 +296,14 @@ def wrong(t: Text, error: SettingsError) -> str:
 # --- fields that the page and the dialog share
 
 
-def model(form: Form, mode: ProviderId) -> Capabilities:
+def model(form: SettingsForm, mode: ProviderId) -> Capabilities:
     """Which model; return what it takes."""
     provider = form.visit.app.provider(mode)
     chosen = form.choice(f"{_PROVIDERS}{mode}.model", provider.models(), own=True)
     return provider.capabilities(chosen)
 
 
-def size(form: Form, mode: ProviderId, takes: Capabilities) -> None:
+def size(form: SettingsForm, mode: ProviderId, takes: Capabilities) -> None:
     """Which size, with what really comes back beside its name."""
 
     def words(size: str) -> str:
@@ -315,11 +315,11 @@ def size(form: Form, mode: ProviderId, takes: Capabilities) -> None:
     form.choice(f"{_PROVIDERS}{mode}.size", takes.sizes, words, help=f"{intro}\n\n{real}" if real else intro)
 
 
-def ratio(form: Form, mode: ProviderId, takes: Capabilities) -> None:
+def ratio(form: SettingsForm, mode: ProviderId, takes: Capabilities) -> None:
     form.choice(f"{_PROVIDERS}{mode}.aspect_ratio", takes.aspect_ratios)
 
 
-def duration(form: Form, mode: ProviderId, takes: Capabilities) -> None:
+def duration(form: SettingsForm, mode: ProviderId, takes: Capabilities) -> None:
     """How long a video gets; models with fixed lengths offer those."""
     setting = f"{_PROVIDERS}{mode}.duration"
 
@@ -332,7 +332,7 @@ def duration(form: Form, mode: ProviderId, takes: Capabilities) -> None:
         form.number(setting, step=0.5, placeholder=form.t("settings.model_decides"))
 
 
-def notes(form: Form, takes: Capabilities) -> None:
+def notes(form: SettingsForm, takes: Capabilities) -> None:
     """What people should know before they choose this model."""
     if takes.note and form.t.has(takes.note):
         st.caption(f":material/info: {form.t(takes.note)}")

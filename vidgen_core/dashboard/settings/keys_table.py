@@ -12,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, sentence, session_value, toast_later
-from vidgen_core.dashboard.settings.form import Form, variable, wrong
+from vidgen_core.dashboard.settings.form import SettingsForm, variable, wrong
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.errors import SettingsError, VidgenError
 from vidgen_core.domain.provider_settings import KeySettings
@@ -240,12 +240,12 @@ def add(mode: ProviderId, name: str, secret: str) -> bool:
     return write(mode, [*kept, new])
 
 
-def typed(form: Form) -> str:
+def typed(form: SettingsForm) -> str:
     """The key in the field of a form."""
     return str(st.session_state.get(form.key(TYPED), "")).strip()
 
 
-def changed_by_typed(form: Form, setting: str, keys: tuple[KeySettings, ...]) -> dict[str, Any]:
+def changed_by_typed(form: SettingsForm, setting: str, keys: tuple[KeySettings, ...]) -> dict[str, Any]:
     """What a typed key makes of the list in a setting: it takes the place of the first one, whose name stays.
 
     :raises SettingsError: ``setting_invalid`` when it cannot be a key

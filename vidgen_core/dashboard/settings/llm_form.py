@@ -9,7 +9,7 @@ import streamlit as st
 from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.errors import SettingsError, VidgenError
 from vidgen_core.domain.setting_values import mask_secret
 
@@ -18,7 +18,7 @@ _RESULT: Final = "_writing_test"
 
 
 def show(visit: Visit) -> None:
-    form = Form(visit, "writing")
+    form = SettingsForm(visit, "writing")
     left, right = st.columns(2, gap="medium")
     with left:
         form.field("writing.base_url")
@@ -32,7 +32,7 @@ def show(visit: Visit) -> None:
     form.show_end(_save, form)
 
 
-def _key(form: Form) -> None:
+def _key(form: SettingsForm) -> None:
     """A password field beside its test; what is saved is shown masked, as a hint."""
     t, keys = form.t, form.settings.writing.keys
     fixed = _KEYS in form.fixed
@@ -60,7 +60,7 @@ def _key(form: Form) -> None:
         (st.success if good else st.error)(words)
 
 
-def _test(form: Form) -> None:
+def _test(form: SettingsForm) -> None:
     try:
         models = current_visit().app.llm_queue.test(keys_table.typed(form) or None)
     except SettingsError as error:
@@ -71,7 +71,7 @@ def _test(form: Form) -> None:
         st.session_state[_RESULT] = (True, current_visit().t("settings.writing.connected", n=len(models)))
 
 
-def _save(form: Form) -> None:
+def _save(form: SettingsForm) -> None:
     try:
         more = keys_table.changed_by_typed(form, _KEYS, form.settings.writing.keys)
     except SettingsError as error:

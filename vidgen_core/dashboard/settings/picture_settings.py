@@ -8,7 +8,7 @@ from vidgen_core.config.picture_settings import AUTO
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table, video_settings
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
 from vidgen_core.providers.capabilities import Capabilities
@@ -19,26 +19,26 @@ _SECTION = f"providers.{paid_picture_provider()}"
 
 def open_dialog(t: Text) -> None:
     """Open it; half-typed values live through refreshes behind it."""
-    Form(current_visit(), _FORM).begin()
+    SettingsForm(current_visit(), _FORM).begin()
     video_settings.forget_test()
     st.dialog(t("pictures.settings_title"), width="medium", icon=paid_picture_provider().spec.icon)(_body)()
 
 
 def _body() -> None:
     show_told()
-    form = Form(current_visit(), _FORM)
+    form = SettingsForm(current_visit(), _FORM)
     drawing = drawn_by(form)
     video_settings.key_field(form, paid_picture_provider())
     fields(form, drawing)
     form.show_end(_save, form, verb="pictures.settings_save", cancel=st.rerun)
 
 
-def _save(form: Form) -> None:
+def _save(form: SettingsForm) -> None:
     if video_settings.save_with_key(form, paid_picture_provider()):
         st.rerun()
 
 
-def drawn_by(form: Form) -> ProviderId:
+def drawn_by(form: SettingsForm) -> ProviderId:
     """Who draws, as the form says now."""
     t = form.t
     chosen = form.choice(
@@ -49,7 +49,7 @@ def drawn_by(form: Form) -> ProviderId:
     return form.settings.draws if chosen == AUTO else ProviderId(chosen)
 
 
-def fields(form: Form, drawing: ProviderId) -> None:
+def fields(form: SettingsForm, drawing: ProviderId) -> None:
     """What the dialog and the page share."""
     t = form.t
     left, right = st.columns(2)
@@ -67,7 +67,7 @@ def fields(form: Form, drawing: ProviderId) -> None:
         )
 
 
-def _model(form: Form, drawing: ProviderId) -> Capabilities:
+def _model(form: SettingsForm, drawing: ProviderId) -> Capabilities:
     """Which model draws; return what it takes."""
     usual = drawing.spec.picture_model
     if drawing.is_free or usual is None:
@@ -89,7 +89,7 @@ def _ratio(t: Text, ratio: str) -> str:
 def section(visit: Visit) -> None:
     """The part of the settings page."""
     keys_table.show(visit, paid_picture_provider())
-    form = Form(visit, f"provider_{paid_picture_provider()}")
+    form = SettingsForm(visit, f"provider_{paid_picture_provider()}")
     with st.container(border=True, key=f"form_provider_{paid_picture_provider()}"):
         fields(form, drawn_by(form))
         with st.expander(form.t("settings.advanced"), icon=":material/tune:"):

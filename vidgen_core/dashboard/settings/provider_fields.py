@@ -11,12 +11,12 @@ from typing import Any, Literal, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.provider_settings import ADDRESSES, ProviderSettings
 from vidgen_core.domain.providers import ProviderId
 
 
-def show(form: Form, mode: ProviderId) -> None:
+def show(form: SettingsForm, mode: ProviderId) -> None:
     """What only this provider knows, and its addresses and concurrency."""
     own = {
         name: field
@@ -34,7 +34,9 @@ def show(form: Form, mode: ProviderId) -> None:
             form.number(f"providers.{mode}.max_concurrent", placeholder=form.t("settings.as_runner"))
 
 
-def _fields(form: Form, mode: ProviderId, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(
+    form: SettingsForm, mode: ProviderId, fields: Mapping[str, FieldInfo], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
     """Draw fields in two columns; return what the choices among them are."""
     found: dict[str, Any] = {}
     wanted = {name: field for name, field in fields.items() if _condition(field).items() <= chosen.items()}
@@ -49,7 +51,7 @@ def _fields(form: Form, mode: ProviderId, fields: Mapping[str, FieldInfo], chose
     return found
 
 
-def _notes(form: Form, mode: ProviderId, chosen: Mapping[str, Any]) -> None:
+def _notes(form: SettingsForm, mode: ProviderId, chosen: Mapping[str, Any]) -> None:
     """What people should know of what they have chosen."""
     folder = form.visit.app.locations.of_provider(mode)
     for value in chosen.values():

@@ -23,7 +23,7 @@ from vidgen_core.dashboard.session import (
     session_value,
     toast_later,
 )
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.errors import InputError
 from vidgen_core.i18n import Text
 from vidgen_core.media.naming import check_pattern, take_path
@@ -41,7 +41,7 @@ _MARKS: Final = {
 
 def runner(visit: Visit) -> None:
     """How the worker goes through the queue."""
-    form = Form(visit, "runner")
+    form = SettingsForm(visit, "runner")
     form.concurrency("runner.max_concurrent", form.settings.runner.slider_top)
     form.columns(
         ("runner.takes_per_shot", "runner.poll_interval", "runner.max_wait", "runner.slider_top"),
@@ -58,7 +58,7 @@ def runner(visit: Visit) -> None:
 
 def files(visit: Visit) -> None:
     """Where videos are saved and under what name, and what may be downloaded."""
-    form = Form(visit, "files")
+    form = SettingsForm(visit, "files")
     typed = form.field("save_dir", live="300ms", placeholder=str(visit.app.locations.videos))
     folder = _show_folder(visit, typed)
     _show_example(visit, folder, form.field("file_pattern", live="300ms"))
@@ -70,7 +70,7 @@ def files(visit: Visit) -> None:
 def checks(visit: Visit) -> None:
     """What finished clips are checked for, and the limits."""
     st.markdown(visit.t("checks.intro"))
-    form = Form(visit, "checks")
+    form = SettingsForm(visit, "checks")
     form.field("checks.enabled")
     form.field("checks.ask_model")
     names = [f"checks.{name}" for name in ChecksSettings().limits]
@@ -81,7 +81,7 @@ def checks(visit: Visit) -> None:
 
 def chain(visit: Visit) -> None:
     """How shots of a chain go on from each other."""
-    form = Form(visit, "chain")
+    form = SettingsForm(visit, "chain")
     form.field("chain.first_passing")
     form.columns(("chain.least_sharpness",), ("chain.most_colour",), ("chain.least_similarity",))
     form.show_end()
@@ -89,7 +89,7 @@ def chain(visit: Visit) -> None:
 
 def look(visit: Visit) -> None:
     """Language and theme."""
-    form = Form(visit, "look")
+    form = SettingsForm(visit, "look")
     form.field("language")
     st.caption(f":material/contrast: {visit.t('settings.theme')}")
     form.show_end()
@@ -102,7 +102,7 @@ def notifications(visit: Visit) -> None:
     """The section of the settings page."""
     t, saved = visit.t, visit.app.settings().notices
     st.markdown(t("notices.intro"))
-    form = Form(visit, "notices")
+    form = SettingsForm(visit, "notices")
     url = saved.url.get_secret_value()
     kind = form.field("notices.kind")
     # Only the host is shown: the rest of the address is the key to the group.

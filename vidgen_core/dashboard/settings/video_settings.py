@@ -9,7 +9,7 @@ import streamlit as st
 from vidgen_core.dashboard.session import current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.setting_values import mask_secret
@@ -23,7 +23,7 @@ _RESULT: Final = "_video_test"
 def open_dialog(t: Text, app: Vidgen, mode: ProviderId | None = None) -> None:
     """Open it for a provider, or the one that makes new takes now; half-typed values live through refreshes behind it."""
     mode = mode or app.settings().mode
-    Form(current_visit(), _FORM).begin()
+    SettingsForm(current_visit(), _FORM).begin()
     forget_test()
     st.dialog(t("settings.video_title", provider=t.provider(mode)), width="medium", icon=mode.spec.icon)(_body)(mode)
 
@@ -31,7 +31,7 @@ def open_dialog(t: Text, app: Vidgen, mode: ProviderId | None = None) -> None:
 def _body(mode: ProviderId) -> None:
     show_told()
     visit = current_visit()
-    form = Form(visit, _FORM)
+    form = SettingsForm(visit, _FORM)
     if visit.app.provider(mode).needs_key:
         key_field(form, mode)
     left, right = st.columns(2)
@@ -53,13 +53,13 @@ def _body(mode: ProviderId) -> None:
     form.show_end(_save, form, mode, verb="settings.save_video", cancel=st.rerun)
 
 
-def _concurrency(form: Form, mode: ProviderId) -> str:
+def _concurrency(form: SettingsForm, mode: ProviderId) -> str:
     """The setting that decides: the provider's own where it has one."""
     own = form.settings.providers.of(mode).max_concurrent
     return f"providers.{mode}.max_concurrent" if own else "runner.max_concurrent"
 
 
-def _save(form: Form, mode: ProviderId) -> None:
+def _save(form: SettingsForm, mode: ProviderId) -> None:
     if save_with_key(form, mode):
         st.rerun()
 
@@ -67,7 +67,7 @@ def _save(form: Form, mode: ProviderId) -> None:
 # --- the key
 
 
-def save_with_key(form: Form, mode: ProviderId) -> bool:
+def save_with_key(form: SettingsForm, mode: ProviderId) -> bool:
     """Save a form with the key that was typed, and have the provider asked at once whether it works."""
     try:
         more = keys_table.changed_by_typed(form, keys_table.setting(mode), form.settings.providers.of(mode).keys)
@@ -86,7 +86,7 @@ def forget_test() -> None:
     st.session_state.pop(_RESULT, None)
 
 
-def key_field(form: Form, mode: ProviderId) -> None:
+def key_field(form: SettingsForm, mode: ProviderId) -> None:
     """A password field beside its test; what is saved is shown masked, as a hint."""
     t, keys = form.t, form.settings.providers.of(mode).keys
     fixed = keys_table.setting(mode) in form.fixed
@@ -115,5 +115,5 @@ def key_field(form: Form, mode: ProviderId) -> None:
         keys_table.show_result(st.session_state[_RESULT])
 
 
-def _test(form: Form, mode: ProviderId) -> None:
+def _test(form: SettingsForm, mode: ProviderId) -> None:
     st.session_state[_RESULT] = keys_table.ask(mode, keys_table.typed(form) or None)

@@ -37,7 +37,7 @@ LEVELS: Final[dict[LogLevel, tuple[str, Colour]]] = {
 }
 
 
-class _Answer(NamedTuple):
+class _LogPage(NamedTuple):
     """What the store said, and until when (``time.monotonic``) it is not asked the same again."""
 
     asked: tuple[int, LogFilter, int | None]
@@ -155,14 +155,14 @@ def window(visit: Visit, wanted: LogFilter) -> LogWindow:
 def _look(visit: Visit, wanted: LogFilter, before_id: int | None) -> list[LogLine]:
     """Ask the store; a rare text in a long log takes its time, so the same is not asked again at once."""
     asked = (visit.project.id, wanted, before_id)
-    kept: _Answer | None = session_value(_ANSWER, None)
+    kept: _LogPage | None = session_value(_ANSWER, None)
     begun = time.monotonic()
     if kept is not None and kept.asked == asked and begun < kept.rests_until:
         return kept.lines
     lines = visit.app.log.page(visit.project.id, wanted, WINDOW + 1, before_id)
     ended = time.monotonic()
     rest = _SHARE * (ended - begun) if ended - begun > _QUICK else 0.0
-    st.session_state[_ANSWER] = _Answer(asked, lines, ended + rest)
+    st.session_state[_ANSWER] = _LogPage(asked, lines, ended + rest)
     return lines
 
 

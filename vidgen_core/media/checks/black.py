@@ -8,7 +8,7 @@ import numpy as np
 
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
-from vidgen_core.media.checks.clip import Clip, Pictures
+from vidgen_core.media.checks.clip import Clip, DecodedFrames
 from vidgen_core.media.checks.reference_frames import reference
 
 #: Share of dark or bright pixels from which a frame shows nothing.
@@ -36,7 +36,7 @@ def _empty(clip: Clip) -> float | None:
     return float(np.average(empty, weights=clip.lasting + _MOMENT))
 
 
-def _fades(pictures: Pictures, empty: np.ndarray) -> np.ndarray:
+def _fades(pictures: DecodedFrames, empty: np.ndarray) -> np.ndarray:
     """The empty frames at either end into which, or out of which, the picture fades: that is how a film ends, no fault."""
     means = pictures.small.mean(axis=(1, 2), dtype=np.float64)
     found = np.zeros(len(empty), dtype=bool)

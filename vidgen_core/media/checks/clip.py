@@ -66,7 +66,7 @@ class ClipRequest(Frozen):
 
 
 @dataclass(frozen=True)
-class Sound:
+class SoundTrack:
     """The sound track: integrated loudness in LUFS (EBU R 128), at most 0."""
 
     loudness: float
@@ -75,7 +75,7 @@ class Sound:
 
 
 @dataclass
-class Pictures:
+class DecodedFrames:
     """What was decoded of a clip, frame by frame in the order shown."""
 
     #: Seconds of each frame from the first one.
@@ -110,7 +110,7 @@ class Clip:
         return video.probe(self.path)
 
     @cached_property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> DecodedFrames:
         """:raises FileError: video_unplayable, video_too_large"""
         try:
             with video.open_video(self.path) as container:
@@ -161,7 +161,7 @@ class Clip:
         return min(0.0, max(NO_SOUND, 20 * math.log10(loudest))) if loudest else NO_SOUND
 
     @cached_property
-    def sound(self) -> Sound | None:
+    def sound(self) -> SoundTrack | None:
         """None without a sound track that can be decoded."""
         try:
             with video.open_video(self.path) as container:
@@ -170,7 +170,7 @@ class Clip:
             return None
 
 
-def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Pictures:
+def _decode(container: InputContainer, stream: VideoStream, path: Path) -> DecodedFrames:
     stream.codec_context.thread_count = 1
     small: list[Bytes] = []
     times: list[float] = []
@@ -199,7 +199,7 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Pictu
     if large[-1][0] != len(small) - 1:
         large.append((len(small) - 1, _picture(last)))
     stamps = np.asarray(times[: len(small)])
-    return Pictures(
+    return DecodedFrames(
         times=np.sort(stamps - stamps.min()),
         small=np.stack(small),
         large=[picture for _, picture in large],
@@ -244,7 +244,7 @@ def _picture(frame: VideoFrame) -> Image.Image:
     return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _listen(container: InputContainer) -> Sound | None:
+def _listen(container: InputContainer) -> SoundTrack | None:
     stream = next(iter(container.streams.audio), None)
     if stream is None:
         return None
@@ -267,7 +267,7 @@ def _listen(container: InputContainer) -> Sound | None:
             break
     graph.push(None)
     loudness = _loudness(graph, loudness)
-    return Sound(loudness=min(0.0, loudness), clipped=clipped / samples if samples else 0.0)
+    return SoundTrack(loudness=min(0.0, loudness), clipped=clipped / samples if samples else 0.0)
 
 
 def _loudness(graph: av.filter.Graph, before: float) -> float:

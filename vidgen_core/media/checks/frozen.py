@@ -8,7 +8,7 @@ import numpy as np
 
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
-from vidgen_core.media.checks.clip import Clip, Floats, Pictures
+from vidgen_core.media.checks.clip import Clip, DecodedFrames, Floats
 
 #: Seconds between the two frames that are compared: a slow camera is seen only after a while.
 _APART: Final = 0.5
@@ -41,7 +41,7 @@ def _still(clip: Clip) -> float | None:
     return float(times[most < _MOVES].sum() / times.sum())
 
 
-def _shown(pictures: Pictures, lasting: Floats) -> tuple[np.ndarray, float]:
+def _shown(pictures: DecodedFrames, lasting: Floats) -> tuple[np.ndarray, float]:
     """Numbers of the frames that are seen at regular moments, and how many of these a second has.
 
     Of a clip whose frames last unequally long, as when an encoder has left out those in which nothing moves, the moments are

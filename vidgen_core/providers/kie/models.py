@@ -34,7 +34,7 @@ _LONGEST: Final = 3600.0
 Finish = Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
 
 
-class TableRow(Frozen):
+class ModelRow(Frozen):
     """What the built-in table says of a model."""
 
     fields: dict[str, dict[str, Any]]
@@ -394,10 +394,10 @@ def _unique(names: Iterable[str | None]) -> tuple[str, ...]:
 
 
 @cache
-def built_in() -> Mapping[str, TableRow]:
+def built_in() -> Mapping[str, ModelRow]:
     """The built-in table by model."""
     found = json.loads(resources.files(__package__).joinpath("models.json").read_text("utf-8"))
-    return TypeAdapter(dict[str, TableRow]).validate_python(found["models"])
+    return TypeAdapter(dict[str, ModelRow]).validate_python(found["models"])
 
 
 def model_of(model: str, listed: Listed | None = None) -> KieModel:
@@ -433,7 +433,7 @@ def _built_in_form(model: str, *, draws: bool) -> KieForm:
     return _read(form_of(row.fields, callback=row.callback), row, draws=draws)
 
 
-def _read(form: Form, row: TableRow | None, *, draws: bool) -> KieForm:
+def _read(form: Form, row: ModelRow | None, *, draws: bool) -> KieForm:
     hints, fixed = (row.roles, row.fixed) if row else ({}, {})
     return KieForm(form=form, roles=read_roles(form, draws=draws, hints=hints, fixed=fixed))
 

@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.disk import ensure_free_space, replacing
 from vidgen_core.services.exports.cut import lay_out
-from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
+from vidgen_core.services.exports.film import Film, FilmClip, Format, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
 from vidgen_core.services.exports.timelines.subtitles import subtitle_text
 from vidgen_core.services.exports.timelines.timeline import timeline_texts
@@ -97,7 +97,7 @@ def _manifest(film: Film, names: Sequence[PurePosixPath]) -> dict[str, Any]:
     }
 
 
-def _entry(clip: Clip, name: str) -> dict[str, Any]:
+def _entry(clip: FilmClip, name: str) -> dict[str, Any]:
     take = clip.take
     if take is None:
         raise TypeError("a still has no video")

@@ -19,7 +19,7 @@ from vidgen_core.media.disk import replacing
 from vidgen_core.media.images import open_upright
 from vidgen_core.media.video import first_picture
 from vidgen_core.providers.http.cleaning import clean_text
-from vidgen_core.services.exports.film import Clip, Film, Progress, numbers_of
+from vidgen_core.services.exports.film import Film, FilmClip, Progress, numbers_of
 from vidgen_core.services.exports.timelines.subtitles import spoken, wrap
 
 #: One of the Chinese fonts that readers of PDF bring along (ISO 32000-1, 9.7.5.2): it needs no file on this machine.
@@ -70,7 +70,7 @@ def _begin_page(canvas: Canvas, film: Film, t: Text, *, new: bool) -> None:
     canvas.drawRightString(_WIDTH - _MARGIN, _MARGIN - 14, str(canvas.getPageNumber()))
 
 
-def _draw_clip(canvas: Canvas, clip: Clip, left: float, top: float, t: Text) -> None:
+def _draw_clip(canvas: Canvas, clip: FilmClip, left: float, top: float, t: Text) -> None:
     picture = _picture(clip)
     if picture:
         scale = min(_CELL_WIDTH / picture.width, _PICTURE_HEIGHT / picture.height)
@@ -93,7 +93,7 @@ def _lines(texts: Sequence[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1] + " …"]
 
 
-def _picture(clip: Clip) -> Image.Image | None:
+def _picture(clip: FilmClip) -> Image.Image | None:
     if clip.take and clip.source:
         return first_picture(clip.source, _EDGE)
     return open_upright(clip.source, (_EDGE, _EDGE)) if clip.source and clip.source.is_file() else None

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from vidgen_core.services.exports.facts import Facts, read_facts
-from vidgen_core.services.exports.film import Clip, Film, Progress
+from vidgen_core.services.exports.film import Film, FilmClip, Progress
 
 
 @dataclass(frozen=True)
 class CutPart:
     """A clip in the film; times in exact seconds."""
 
-    clip: Clip
+    clip: FilmClip
     #: None for a still.
     facts: Facts | None
     #: Place in the film.

@@ -99,7 +99,7 @@ class Options(Frozen):
     drafts_folder: str = ""
 
 
-class Clip(Frozen):
+class FilmClip(Frozen):
     """One place in the film: a chosen take, or a still where there is none."""
 
     #: From 1, without gaps.
@@ -129,7 +129,7 @@ class Film(Frozen):
 
     project: str
     at: datetime
-    clips: tuple[Clip, ...] = ()
+    clips: tuple[FilmClip, ...] = ()
     #: Shots without a chosen take, whether or not a still stands for them.
     missing: tuple[Shot, ...] = ()
     #: What lies beside the takes in a ZIP: name in it, and a text or the file.
@@ -141,7 +141,7 @@ class Film(Frozen):
         return " ".join(clean_text(name).split())
 
     @property
-    def takes(self) -> tuple[Clip, ...]:
+    def takes(self) -> tuple[FilmClip, ...]:
         """The clips that are videos."""
         return tuple(clip for clip in self.clips if clip.take)
 
@@ -161,7 +161,7 @@ class Film(Frozen):
         return hashlib.sha256(takes.encode()).hexdigest()[:16]
 
     @property
-    def gone(self) -> tuple[Clip, ...]:
+    def gone(self) -> tuple[FilmClip, ...]:
         """Chosen takes whose file is not there."""
         return tuple(one for one in self.takes if not (one.elsewhere or (one.source and one.source.is_file())))
 
@@ -221,7 +221,7 @@ def make_film(
     :param standing: what stands in for takes, by their ids
     """
     takes = {take.shot_id: take for take in chosen}
-    clips: list[Clip] = []
+    clips: list[FilmClip] = []
     missing: list[Shot] = []
     for shot in shots:
         take = takes.get(shot.id)
@@ -232,7 +232,7 @@ def make_film(
             source = media.path_of(media.address(shown))
             comments = said[take.id].comments if said and take.id in said else ()
             clips.append(
-                Clip(
+                FilmClip(
                     order=len(clips) + 1,
                     shot=shot,
                     take=shown,
@@ -247,7 +247,9 @@ def make_film(
             missing.append(shot)
         if take is None and stills:
             clips.append(
-                Clip(order=len(clips) + 1, shot=shot, source=media.path_of_picture(shot.image) if shot.image else None)
+                FilmClip(
+                    order=len(clips) + 1, shot=shot, source=media.path_of_picture(shot.image) if shot.image else None
+                )
             )
     return Film(project=project, at=at, clips=tuple(clips), missing=tuple(missing))
 

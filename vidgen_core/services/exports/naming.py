@@ -12,7 +12,7 @@ from pathvalidate import sanitize_filename
 from vidgen_core.config.schema import PATTERN_FIELDS
 from vidgen_core.domain.errors import InputError
 from vidgen_core.media.naming import check_pattern, take_path
-from vidgen_core.services.exports.film import Clip
+from vidgen_core.services.exports.film import FilmClip
 
 _ORDER: Final = re.compile(r"\{order(?::(?P<width>0?\d{1,2}d?))?\}")
 ENDING: Final = ".mp4"
@@ -38,7 +38,7 @@ def check_export_pattern(pattern: str) -> None:
         raise InputError("pattern_invalid", reason="pattern_fields", allowed=allowed) from error
 
 
-def clip_names(pattern: str, project: str, clips: Iterable[Clip]) -> list[PurePosixPath]:
+def clip_names(pattern: str, project: str, clips: Iterable[FilmClip]) -> list[PurePosixPath]:
     """The path of each clip's video; all differ, also where upper and lower case are the same.
 
     A pattern without ``.mp4`` gets it; each name then ends as the clip's own file does, for the container is kept.
@@ -51,7 +51,7 @@ def clip_names(pattern: str, project: str, clips: Iterable[Clip]) -> list[PurePo
     return [_unlike(_clip_name(whole, project, clip), taken) for clip in clips]
 
 
-def _clip_name(pattern: str, project: str, clip: Clip) -> PurePosixPath:
+def _clip_name(pattern: str, project: str, clip: FilmClip) -> PurePosixPath:
     filled = _ORDER.sub(lambda found: format(clip.order, found["width"] or ""), pattern)
     take = clip.take
     name = take_path(

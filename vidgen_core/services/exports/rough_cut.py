@@ -28,7 +28,7 @@ from vidgen_core.media.sample_art import draw_backdrop
 from vidgen_core.media.text_overlay import TextOverlay, has_font
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import open_video, usual_rate, usual_size
-from vidgen_core.services.exports.film import Clip, Film, Options, Progress
+from vidgen_core.services.exports.film import Film, FilmClip, Options, Progress
 from vidgen_core.services.exports.sound import Sound
 from vidgen_core.services.exports.timelines.subtitles import Cue, cues
 
@@ -248,7 +248,7 @@ def _graph(stream: VideoStream, rotation: int, start: Fraction, look: CutStyle) 
     return graph
 
 
-def _still(clip: Clip, look: CutStyle) -> VideoFrame:
+def _still(clip: FilmClip, look: CutStyle) -> VideoFrame:
     size = (look.width, look.height)
     if clip.source and clip.source.is_file():
         picture = ImageOps.pad(open_upright(clip.source, size), size, Image.Resampling.LANCZOS)

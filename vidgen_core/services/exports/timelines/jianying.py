@@ -33,7 +33,7 @@ from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.services.exports.archive import PART, write_zip
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import usual_rate, usual_size
-from vidgen_core.services.exports.film import Clip, Film, Options, Progress
+from vidgen_core.services.exports.film import Film, FilmClip, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
 from vidgen_core.services.exports.timelines.subtitles import cues
 
@@ -200,7 +200,7 @@ def _add_lines(script: Any, parts: Sequence[CutPart], places: Sequence[Timerange
         )
 
 
-def _material_names(film: Film, clips: list[Clip], options: Options) -> dict[int, str]:
+def _material_names(film: Film, clips: list[FilmClip], options: Options) -> dict[int, str]:
     names = clip_names(options.pattern, film.project, clips)
     return {clip.order: f"{MATERIALS}/{name}" for clip, name in zip(clips, names, strict=True)}
 

@@ -21,7 +21,7 @@ from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.editing.edited_timeline import path_of
 from vidgen_core.services.exports.facts import STANDARD_RATES, Facts, nearest_rate, usual_rate, usual_size
-from vidgen_core.services.exports.film import EDL_EVENTS, Clip, Film, Format, Options, Progress
+from vidgen_core.services.exports.film import EDL_EVENTS, Film, FilmClip, Format, Options, Progress
 from vidgen_core.services.exports.timelines.fcpxml import to_fcpxml
 from vidgen_core.services.exports.timelines.subtitles import spoken
 
@@ -174,7 +174,7 @@ def _media_facts(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _markers(clip: Clip, language: str) -> list[_Marker]:
+def _markers(clip: FilmClip, language: str) -> list[_Marker]:
     """What is known about a clip: its prompt, its lines, doubts about the take, and what reviewers said of its moments."""
     t, color = get_text(language), otio.schema.MarkerColor
     told = [_Marker(t("export.marker.prompt"), clean_text(clip.shot.prompt), color.BLUE)]

@@ -85,7 +85,7 @@ class _Table(NamedTuple):
     columns: Columns
 
 
-class _Record(NamedTuple):
+class _CsvRecord(NamedTuple):
     #: Line of the file where it begins, from 1.
     line: int
     values: list[str]
@@ -212,7 +212,7 @@ def _without_blanks(cells: list[str]) -> list[str]:
     return cells[: filled[-1] + 1] if filled else []
 
 
-def _head_of(text: str, delimiter: str) -> list[_Record]:
+def _head_of(text: str, delimiter: str) -> list[_CsvRecord]:
     try:
         return list(itertools.islice(_records(text[:_HEAD_LETTERS], delimiter), HEAD))
     except csv.Error:
@@ -440,7 +440,7 @@ def _looks_like_table(text: str) -> bool:
 # --- records
 
 
-def _records(text: str, delimiter: str) -> Iterator[_Record]:
+def _records(text: str, delimiter: str) -> Iterator[_CsvRecord]:
     """Records with the line each begins on.
 
     A quote that is never closed would swallow the rest of the list: its line is given up alone and reading goes on
@@ -457,11 +457,11 @@ def _records(text: str, delimiter: str) -> Iterator[_Record]:
             end = start + reader.line_num
             if (end == len(lines) or end > begin + 1) and _is_open(lines[begin:end], delimiter):
                 break
-            yield _Record(begin + 1, [untame(value) for value in values])
+            yield _CsvRecord(begin + 1, [untame(value) for value in values])
             begin = end
         else:
             return
-        yield _Record(begin + 1, [], open=True)
+        yield _CsvRecord(begin + 1, [], open=True)
         start = begin + 1
     raise csv.Error
 

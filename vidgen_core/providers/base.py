@@ -122,6 +122,12 @@ class Order(Frozen):
     #: What ``prepare`` said of the request that left, where its answer is searched for.
     sent: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All its pictures on this machine."""
+        given = (self.image, self.last_frame, *(picture.path for picture in self.references))
+        return tuple(path for path in given if path is not None)
+
 
 class Prepared(Frozen):
     """A request ready to be sent."""

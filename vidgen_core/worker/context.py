@@ -213,9 +213,8 @@ class Context:
 
         :raises FileError: the bucket cannot be reached or refuses
         """
-        for path in (order.image, order.last_frame, *(picture.path for picture in order.references)):
-            if path is not None:
-                self.media.picture(path.name)
+        for path in order.pictures:
+            self.media.picture(path.name)
         if order.params.parent is not None:
             self.media.fetched(order.params.parent.video)
 

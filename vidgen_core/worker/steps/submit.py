@@ -128,7 +128,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     provider, order = ctx.provider(active), ctx.order(active)
     try:
         _check_order(provider, active.task)
-        if _has_files(order):
+        if order.pictures or order.params.parent:
             await asyncio.to_thread(_check_files, order, ctx)
         with ctx.telemetry.request("prepare", active.task, active.attempt):
             prepared = await provider.prepare(order, key)
@@ -149,11 +149,6 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
         await asyncio.sleep(following.seconds)
 
 
-def _has_files(order: Order) -> bool:
-    given = (order.image, order.last_frame, order.params.parent, *(one.path for one in order.references))
-    return any(one is not None for one in given)
-
-
 def _check_order(provider: Provider, task: Task) -> None:
     """The model still takes what was queued: its provider may have published something else since, or the shot has changed.
 
@@ -171,8 +166,8 @@ def _check_files(order: Order, ctx: Context) -> None:
     :raises FileError: ``image_missing`` (path), and as ``Context.fetch``
     """
     ctx.fetch(order)
-    for path in (order.last_frame, *(picture.path for picture in order.references)):
-        if path is not None and not path.is_file():
+    for path in order.pictures:
+        if path != order.image and not path.is_file():
             raise FileError("image_missing", path=str(path))
 
 

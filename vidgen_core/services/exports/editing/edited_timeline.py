@@ -18,11 +18,11 @@ from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile
 
 import opentimelineio as otio
-from charset_normalizer import from_bytes
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.exports.facts import STANDARD_RATES
+from vidgen_core.services.imports.decoding import decodings
 
 #: Bytes of the largest timeline that is read.
 LARGEST: Final = 50_000_000
@@ -87,15 +87,7 @@ def _text(data: bytes) -> str:
         data = _unpacked(data)
     if len(data) > LARGEST:
         raise InputError("edit_unreadable", why=f"> {LARGEST // 1_000_000} MB")
-    for encoding in ("utf-8-sig", "utf-16") if not data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-16",):
-        try:
-            text = data.decode(encoding)
-        except UnicodeError:
-            continue
-        break
-    else:
-        best = from_bytes(data[:1_000_000]).best()
-        text = data.decode(best.encoding if best else "latin-1", "replace")
+    text = next(decodings(data), None) or data.decode("latin-1")
     # A text is no longer in the encoding that its declaration names.
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text.replace("\r\n", "\n"), count=1)
 

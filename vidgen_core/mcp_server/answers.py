@@ -78,16 +78,15 @@ class ShotAnswer(ResponseModel):
     @classmethod
     def of(cls, view: ShotView, pictures: Sequence[int] = ()) -> ShotAnswer:
         shot = view.shot
-        return cls(
+        return cls.filled(
+            shot,
             shot=shot.number,
-            prompt=shot.prompt,
-            script=shot.script,
             has_picture=bool(shot.image or shot.image_url),
             # An address of somebody's own program may hold a secret.
             params=shot.params.model_dump(mode="json", exclude_none=True, exclude={"callback_url"}),
-            tasks={status.value: count for status, count in view.counts.items()},
+            tasks=view.counts,
             takes=[TakeAnswer.of(take, shot.chosen_take_id) for take in view.takes],
-            pictures=list(pictures),
+            pictures=pictures,
         )
 
 

@@ -51,28 +51,14 @@ def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
     def cell(key: str | None, link: str | None) -> str:
         return where(key) if key else link or ""
 
-    params = shot.params
     values: dict[str, Any] = {
+        **shot.params.model_dump(mode="json"),
+        **shot.model_dump(include={"prompt", "script", "picture_prompt", "chain"}),
         "shot": shot.number,
         "image": cell(shot.image, shot.image_url),
         "last_frame": cell(shot.last_frame, shot.last_frame_url),
         "references": "\n".join(f"{one.role}: {cell(one.image, one.image_url)}" for one in shot.references),
-        "sound": {True: "on", False: "off"}.get(params.sound) if params.sound is not None else None,
-        "negative_prompt": params.negative_prompt,
-        "mode": params.mode.value if params.mode else None,
-        "chain": shot.chain,
-        "prompt": shot.prompt,
-        "aspect_ratio": params.aspect_ratio,
-        "takes": params.takes,
-        "seed": params.seed,
-        "model": params.model,
-        "size": params.size,
-        "duration": params.duration,
-        "watermark": params.watermark,
-        "callback_url": params.callback_url,
-        "provider": params.provider.value if params.provider else None,
-        "script": shot.script,
-        "picture_prompt": shot.picture_prompt,
+        "sound": {True: "on", False: "off", None: None}[shot.params.sound],
     }
     cells = [values[field] for field in FIELDS] + [shot.extra.get(header) for header in extras]
     return [

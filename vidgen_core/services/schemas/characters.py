@@ -33,14 +33,12 @@ class CharacterResponse(ResponseModel):
     @classmethod
     def of(cls, use: CharacterUse, where: Callable[[str], str]) -> CharacterResponse:
         """:param where: where the picture of a key is"""
-        return cls(
-            name=use.character.name,
-            description=use.character.description,
-            voice=use.character.voice,
+        return cls.filled(
+            use.character,
             images=[where(key) for key in use.character.images],
             shots=[shot.number for shot in use.shots],
-            old_takes=[str(shot_id) for shot_id in use.old_takes],
-            old_pictures=[str(shot_id) for shot_id in use.old_pictures],
+            old_takes=use.old_takes,
+            old_pictures=use.old_pictures,
             redo_takes=OrderedResponse.of(use.redo_takes),
             redo_pictures=OrderedResponse.of(use.redo_pictures),
         )

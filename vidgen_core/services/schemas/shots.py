@@ -94,7 +94,8 @@ class ShotFiles(ShotFields):
     def of(cls, view: ShotView, project: str, images: Path) -> ShotFiles:
         """:param images: the folder of the image store"""
         chosen = view.shot.chosen_take_id
-        return cls(
+        return cls.filled(
+            view.shot,
             **shot_fields(view, project, lambda key: str(images / key)),
             image=str(images / view.shot.image) if view.shot.image else None,
             pictures=[
@@ -113,27 +114,18 @@ class ShotFiles(ShotFields):
 
 
 def shot_fields(view: ShotView, project: str, where: Callable[[str], str]) -> dict[str, Any]:
-    """The values of ``ShotFields`` without ``image``.
+    """The values of ``ShotFields`` that a shot has in another form, without ``image``.
 
     :param where: where the picture of a key is
     """
     shot = view.shot
     return {
-        "id": str(shot.id),
         "project": project,
         "shot": shot.number,
-        "prompt": shot.prompt,
-        "script": shot.script,
-        "picture_prompt": shot.picture_prompt,
-        "image_url": shot.image_url,
         "last_frame": where(shot.last_frame) if shot.last_frame else None,
-        "last_frame_url": shot.last_frame_url,
         "references": [ReferenceFields.of(picture, where) for picture in shot.references],
         "params": shot.params.model_dump(mode="json", exclude_none=True),
-        "extra": shot.extra,
-        "chain": shot.chain,
-        "follows": str(shot.follows) if shot.follows else None,
-        "tasks": {status.value: count for status, count in view.counts.items()},
+        "tasks": view.counts,
     }
 
 

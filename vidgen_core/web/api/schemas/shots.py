@@ -165,12 +165,12 @@ class ShotResponse(ShotFields):
     @classmethod
     def of(cls, view: ShotView, project: str) -> ShotResponse:
         shot = view.shot
-        return cls(
+        return cls.filled(
+            shot,
             **shot_fields(view, project, lambda key: address(f"/app/static/media/picture/{key}")),
             image=address(f"/app/static/media/original/{shot.id}") if shot.image else None,
             takes=[TakeResponse.of(take, take.id == shot.chosen_take_id) for take in view.takes],
             pictures=[PictureResponse.of(candidate) for candidate in view.candidates],
-            rev=shot.rev,
         )
 
 

@@ -201,11 +201,4 @@ class LogResponse(ResponseModel):
 
     @classmethod
     def of(cls, line: LogLine, t: Text) -> LogResponse:
-        return cls(
-            id=line.id,
-            time=iso(line.at),
-            level=line.level,
-            task=None if line.task_id is None else str(line.task_id),
-            code=line.code,
-            text=log_sentence(t, line),
-        )
+        return cls.filled(line, time=iso(line.at), task=line.task_id, text=log_sentence(t, line))

@@ -96,8 +96,8 @@ class ShotReference(Frozen):
     role: ReferenceRole = ReferenceRole.CHARACTER
 
 
-class ShotParams(Frozen):
-    """What one shot asks for in its own way; None leaves it to the settings."""
+class TakeOptions(Frozen):
+    """How takes are wanted; None leaves it to the settings."""
 
     provider: ProviderId | None = None
     model: str | None = None
@@ -105,16 +105,21 @@ class ShotParams(Frozen):
     size: str | None = None
     #: seconds
     duration: float | None = None
-    takes: int | None = Field(default=None, ge=1, le=5)
-    seed: int | None = None
-    watermark: str | None = None
-    callback_url: str | None = None
     #: None: derived from the pictures that are there.
     mode: GenerationMode | None = None
     #: Whether the video is to have sound.
     sound: bool | None = None
     #: What is not to be seen.
     negative_prompt: str | None = None
+
+
+class ShotParams(TakeOptions):
+    """What one shot asks for in its own way."""
+
+    takes: int | None = Field(default=None, ge=1, le=5)
+    seed: int | None = None
+    watermark: str | None = None
+    callback_url: str | None = None
 
 
 class Author(StrEnum):

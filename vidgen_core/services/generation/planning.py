@@ -11,27 +11,17 @@ from typing import Any, Final, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
-from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
+from vidgen_core.domain.shots import Shot, ShotParams, TakeOptions
 from vidgen_core.domain.tasks import ChainLink, GenerationParams, UntilPass
 
 
-class GenerateOptions(Frozen):
-    """What one click, or one command, asks for; None leaves it to the settings."""
+class GenerateOptions(TakeOptions):
+    """What one click, or one command, asks for."""
 
-    provider: ProviderId | None = None
-    model: str | None = None
-    aspect_ratio: str | None = None
-    size: str | None = None
-    #: seconds
-    duration: float | None = None
-    mode: GenerationMode | None = None
-    sound: bool | None = None
-    negative_prompt: str | None = None
     #: For each shot; None: the shot's own number, else that of the settings.
     takes: int | None = None
     #: Order takes one after another until one passes its checks, and not ``takes`` at once.

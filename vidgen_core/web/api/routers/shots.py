@@ -265,7 +265,7 @@ def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSh
     )
 
 
-def _finish_options(body: FinishRequest | FinishChosenRequest) -> FinishOptions:
+def _finish_options(body: FinishRequest) -> FinishOptions:
     return FinishOptions.model_validate(body.model_dump(include=set(FinishOptions.model_fields)))
 
 

@@ -6,7 +6,7 @@ Ids are text in responses; in requests they may be numbers, too.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -61,6 +61,20 @@ class RequestModel(BaseModel):
     """Base class of requests; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class OptionsRequest(RequestModel):
+    """How takes are wanted; what is left out or null is left to the settings."""
+
+    provider: ModeName | None = None
+    model: Word | None = None
+    size: Word | None = None
+    duration: Duration | None = None
+    takes: Takes | None = None
+    mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None
+    """What the videos are made from; left out: derived from the pictures that are there."""
+    sound: Yes | None = None
+    negative_prompt: Annotated[str, Field(max_length=5_000, strict=True)] | None = None
 
 
 class ErrorDetail(ResponseModel):

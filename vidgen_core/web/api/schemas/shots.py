@@ -19,14 +19,13 @@ from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
     DrawerName,
-    Duration,
     Id,
     IdNumber,
     ModeName,
     Name,
+    OptionsRequest,
     Prompt,
     RequestModel,
-    Takes,
     Word,
     Yes,
 )
@@ -34,22 +33,13 @@ from vidgen_core.web.api.schemas.tasks import GenerateResponse
 from vidgen_core.web.middleware.base_path import address
 
 
-class ShotParamsRequest(RequestModel):
+class ShotParamsRequest(OptionsRequest):
     """A shot's own options; null leaves one to the settings."""
 
-    provider: ModeName | None = None
-    model: Word | None = None
     aspect_ratio: Annotated[str, Field(pattern=r"^([1-9][0-9]?:[1-9][0-9]?|Auto)$", strict=True)] | None = None
-    size: Word | None = None
-    duration: Duration | None = None
-    takes: Takes | None = None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] | None = None
     watermark: Annotated[str, Field(max_length=200, strict=True)] | None = None
     callback_url: Annotated[str, Field(max_length=2_000, strict=True)] | None = None
-    mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None
-    """What the video is made from; null: derived from the pictures that are there."""
-    sound: Yes | None = None
-    negative_prompt: Annotated[str, Field(max_length=5_000, strict=True)] | None = None
 
 
 Link = Annotated[str, Field(pattern=r"^https?://[^\s/?#]\S*$", max_length=2_000, strict=True)]
@@ -244,19 +234,20 @@ class FinishRequest(RequestModel):
     """True: say what it would cost and queue nothing."""
 
 
-class FinishChosenRequest(RequestModel):
-    """What is to be done with all chosen takes."""
+class ShotsRequest(RequestModel):
+    """Some shots of a project."""
 
     project: Name = "default"
-    verb: Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
     shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
-    """Numbers; left out: every shot with a chosen take."""
-    prompt: Annotated[str, Field(max_length=20_000, strict=True)] | None = None
-    seconds: Annotated[float, Field(gt=0, le=600)] | None = None
-    provider: ModeName | None = None
+    """Numbers; left out: all of them."""
+    dry_run: Yes = False
+
+
+class FinishChosenRequest(FinishRequest, ShotsRequest):
+    """What is to be done with all chosen takes, or with those of some shots."""
+
     ceiling: Annotated[Decimal, Field(ge=0, max_digits=12)] | None = None
     """What the batch may cost in all, retries included, in the currency of the budget."""
-    dry_run: Yes = False
 
 
 class FinishRowResponse(ResponseModel):
@@ -324,15 +315,6 @@ class RejectRequest(RequestModel):
     """Why a take is not wanted; null takes the mark away."""
 
     reason: Annotated[str, Field(max_length=200, strict=True)] | None
-
-
-class ShotsRequest(RequestModel):
-    """Some shots of a project."""
-
-    project: Name = "default"
-    shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
-    """Numbers; left out: all of them."""
-    dry_run: Yes = False
 
 
 class BestRequest(ShotsRequest):

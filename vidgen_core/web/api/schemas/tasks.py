@@ -15,7 +15,16 @@ from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel
 from vidgen_core.services.schemas.money import OrderedResponse
 from vidgen_core.services.schemas.tasks import ProblemResponse, RefusedShot, TaskResponse
-from vidgen_core.web.api.schemas.base import Duration, Id, Ids, ModeName, Name, RequestModel, Takes, Word, Yes
+from vidgen_core.web.api.schemas.base import (
+    Id,
+    Ids,
+    ModeName,
+    Name,
+    OptionsRequest,
+    RequestModel,
+    Word,
+    Yes,
+)
 
 
 class TaskPage(ResponseModel):
@@ -43,7 +52,7 @@ class UntilPassRequest(RequestModel):
         return UntilPass(most=self.max, ceiling=self.ceiling, again_on=Verdict(self.again_on), at_once=self.at_once)
 
 
-class GenerateRequest(RequestModel):
+class GenerateRequest(OptionsRequest):
     """Which shots get new takes, and of what kind; what a shot itself asks for wins."""
 
     quote: Word | None = None
@@ -56,18 +65,9 @@ class GenerateRequest(RequestModel):
     """Every shot of the project that has no takes yet."""
     again: Yes | None = None
     """Whether shots that have takes, or some under way, get more; left out: those that are named do, with all they do not."""
-    takes: Takes | None = None
     until_pass: UntilPassRequest | None = None
     """Order takes one after another until one passes, and not several at once."""
-    provider: ModeName | None = None
-    model: Word | None = None
     aspect_ratio: Word | None = None
-    size: Word | None = None
-    duration: Duration | None = None
-    mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None
-    """What the videos are made from; left out: derived from the pictures that are there."""
-    sound: Yes | None = None
-    negative_prompt: Annotated[str, Field(max_length=5_000, strict=True)] | None = None
     release: Yes = True
     """False keeps the tasks as pending until they are run."""
     canary: Yes | None = None

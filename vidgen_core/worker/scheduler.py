@@ -149,6 +149,8 @@ class Scheduler:
         if self._every("heartbeat", HEARTBEAT):
             self._beat()
         await self._check_store()
+        if self._ctx.behind or (self._doubt is not None and self._every("doubt", self._tick)):
+            self._doubt = await recovery.check_database_age(self._ctx)
         await self._fill()
         self._start_due()
         self._start_abandoned_round()
@@ -234,8 +236,6 @@ class Scheduler:
         if self._ctx.paused or self._ctx.stopping or not (self._may_fill or due or self._every("fill", self._tick)):
             return
         self._may_fill = False
-        if self._doubt is not None or self._ctx.behind:
-            self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
         self._next_due_at, self._more = None, False
         queued = await self._queued()

@@ -25,7 +25,7 @@ from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.engines.engine import Engine
 from vidgen_core.worker.limits.concurrency import Concurrency
 from vidgen_core.worker.limits.key_pool import kept_states
-from vidgen_core.worker.scheduler import HEARTBEAT, TICK, Scheduler
+from vidgen_core.worker.scheduler import HEARTBEAT, Scheduler
 from vidgen_core.worker.step import read_active
 from vidgen_core.worker.steps.claim import cap_of, under_way
 from vidgen_core.worker.transition import requeue
@@ -90,8 +90,6 @@ class SharedScheduler(Scheduler):
 
     async def _turn(self) -> None:
         await self._check_lead()
-        if self._ctx.behind or (self._doubt is not None and self._every("doubt", TICK)):
-            self._doubt = await recovery.check_database_age(self._ctx)
         await super()._turn()
         if self.leads and self._every("reconcile", RECONCILE):
             self._wanted += self._ctx.read(self._under_way)

@@ -254,12 +254,12 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
         await write_order(active, ctx, generation)
     except FileError as error:
         pause_for_journal(active, ctx)
-        await _requeue(active, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
+        await _end_attempt(active, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
         return False
     stalled = max(time.monotonic() - begun[0], (ctx.clock.wall() - begun[1]).total_seconds())
     if stalled > ctx.takeover_seconds / 2:
         # The machine stood still: another process may think by now that this one is dead.
-        await _requeue(active, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
+        await _end_attempt(active, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
         return False
     if ctx.is_unwanted(active):
         await _take_back(active, ctx)
@@ -269,7 +269,7 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
 
 async def _take_back(active: ActiveTask, ctx: Context) -> None:
     """A stop, a pause or a cancel request came after the intent and before the request has left."""
-    await _requeue(active, ctx, _not_sent("submit_taken_back"), 0.0)
+    await _end_attempt(active, ctx, _not_sent("submit_taken_back"), 0.0)
 
 
 async def _send(active: ActiveTask, ctx: Context, order: Order, prepared: Prepared, key: Key | None) -> Next | None:
@@ -414,16 +414,16 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
     settings = ctx.settings().runner
     if not isinstance(error, RemoteError):
         if is_disk_trouble(error):
-            return await _requeue(active, ctx, error, back_off(settings, 1))
-        return await _fail(active, ctx, error)
+            return await _end_attempt(active, ctx, error, back_off(settings, 1))
+        return await _end_attempt(active, ctx, error, None)
     provider_id = active.task.provider
     if isinstance(error, HandOver):
         ctx.pauses.hand_over(provider_id, error)
-        return await _requeue(active, ctx, error, 0.0)
+        return await _end_attempt(active, ctx, error, 0.0)
     if error.delivery is Delivery.NOT_SENT and error.kind is ErrorKind.NETWORK:
         delay = back_off(settings, ctx.pauses.misses(provider_id) + 1, error.retry_after)
         ctx.pauses.unreachable(provider_id, delay, "lane_unreachable")
-        return await _requeue(active, ctx, error, 0.0)
+        return await _end_attempt(active, ctx, error, 0.0)
     ctx.pauses.reached(provider_id)
     _report(active, ctx, error)
     if error.kind is ErrorKind.RATE_LIMIT:
@@ -431,20 +431,20 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
         unclear = error.code == RATE_LIMITED_UNCLEAR.code
         longest = LONGEST_UNCLEAR if unclear else LONGEST_LIMITED
         if lasting >= longest and tries >= LIMITED_TRIES:
-            return await _fail(active, ctx, error)
+            return await _end_attempt(active, ctx, error, None)
         if unclear:
             # Others go first meanwhile: theirs may be taken.
-            return await _requeue(active, ctx, error, back_off(settings, tries + 1, error.retry_after))
+            return await _end_attempt(active, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
-        return await _requeue(active, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
+        return await _end_attempt(active, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
     if repeats(error):
         attempts = ctx.read(lambda tx: tx.attempts.of_task(active.task.id))
         tries = sum(attempt.failure is not None and attempt.failure.kind is error.kind for attempt in attempts)
         if tries < OVERLOADED_TRIES:
-            return await _requeue(active, ctx, error, back_off(settings, tries + 1, error.retry_after))
+            return await _end_attempt(active, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind is ErrorKind.PARAMETER:
         ctx.pauses.refused_alike(provider_id, active.task.model, error.code, error.params)
-    return await _fail(active, ctx, error)
+    return await _end_attempt(active, ctx, error, None)
 
 
 def _limited(active: ActiveTask, ctx: Context) -> tuple[int, timedelta]:
@@ -467,26 +467,20 @@ def _limited(active: ActiveTask, ctx: Context) -> tuple[int, timedelta]:
     return len(refused), ctx.clock() - refused[-1].created_at if refused else timedelta(0)
 
 
-async def _requeue(active: ActiveTask, ctx: Context, error: Exception, delay: float) -> Next | None:
-    failure, evidence = failure_of(error), evidence_of(error)
-
-    def write(tx: Tx) -> None:
-        speak_as_sender(tx, active)
-        requeue(tx, active, failure, evidence, ctx.clock(), delay, state=AttemptState.REFUSED)
-
-    await _keep(active, ctx, write, "refused", {"failure": failure.model_dump(mode="json"), "again": True})
-    return None
-
-
-async def _fail(active: ActiveTask, ctx: Context, error: Exception) -> Next | None:
+async def _end_attempt(active: ActiveTask, ctx: Context, error: Exception, again_in: float | None) -> Next | None:
+    """Write that the order was surely not accepted, and queue the task again in so many seconds; None: it fails."""
     failure, evidence = failure_of(error), evidence_of(error)
     refused = AttemptState.REFUSED
 
     def write(tx: Tx) -> None:
         speak_as_sender(tx, active)
-        fail(tx, active, failure, ctx.clock(), state=refused, evidence=evidence, charge=ChargeStatus.NONE)
+        if again_in is None:
+            fail(tx, active, failure, ctx.clock(), state=refused, evidence=evidence, charge=ChargeStatus.NONE)
+        else:
+            requeue(tx, active, failure, evidence, ctx.clock(), again_in, state=refused)
 
-    await _keep(active, ctx, write, "refused", {"failure": failure.model_dump(mode="json"), "again": False})
+    facts = {"failure": failure.model_dump(mode="json"), "again": again_in is not None}
+    await _keep(active, ctx, write, "refused", facts)
     return None
 
 

@@ -57,7 +57,7 @@ def foreign(vidgen: Vidgen, take: Take) -> Take:
     project = vidgen.projects.ensure("secret")
     shot = vidgen.shots.add(project.id, prompt="nobody is to see this")
     [task] = vidgen.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks
-    same = {name: getattr(take, name) for name in NewTake.__dataclass_fields__ if hasattr(take, name)}
+    same = {name: getattr(take, name) for name in NewTake.model_fields}
     with vidgen.store.write() as tx:
         return tx.takes.add(NewTake(**same | {"project_id": project.id, "shot_id": shot.id, "task_id": task.id}))
 

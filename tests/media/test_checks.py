@@ -80,6 +80,15 @@ def test_a_frame_is_held_against_the_part_of_its_picture_that_it_shows(folder: P
     assert "blurred" in failed(judged(blurred, first_frame=picture))
 
 
+def test_a_picture_of_little_but_sky_is_told_when_it_is_blurred(folder: Path) -> None:
+    picture, path, blurred = folder / "sky.png", folder / "sky.mp4", folder / "sky-blurred.mp4"
+    sample_art.write_sample(picture, 21, 720, 960)
+    render(RenderSpec(image=picture, prompt="tilt up", width=480, height=480, seconds=SECONDS, fps=12, seed=3), path)
+    faulty_clips.spoil(path, blurred, "blurred", 1)
+    assert "blurred" not in failed(judged(path, first_frame=picture))
+    assert "blurred" in failed(judged(blurred, first_frame=picture))
+
+
 def test_text_on_top_is_read(folder: Path) -> None:
     pytest.importorskip("rapidocr")
     large, path = folder / "large.mp4", folder / "text.mp4"

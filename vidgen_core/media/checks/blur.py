@@ -20,7 +20,11 @@ from vidgen_core.media.checks.reference_frames import reference
 #: Frames of a clip that are compared with the reference.
 _MEASURED: Final = 6
 #: Contrast (0-255) below which a picture has no edges to measure.
-_FLAT = 4.0
+_FLAT: Final = 4.0
+#: Steps of brightness that do not count as a bend: rounding alone, all over a sky, would outweigh the edges that blur takes.
+_GRAIN: Final = 3.0
+#: Sharpness below which a picture has nothing that blur could take.
+_SOFT: Final = 0.01
 
 
 def sharpness(picture: Image.Image) -> float | None:
@@ -29,7 +33,7 @@ def sharpness(picture: Image.Image) -> float | None:
     if min(grey.shape) < 16 or float(grey.std()) < _FLAT:
         return None
     # Bends and not steps: blur takes the bends of an edge first, and noise of the encoder hardly has broad ones.
-    bends = np.square(np.diff(grey, 2, axis=0)).mean() + np.square(np.diff(grey, 2, axis=1)).mean()
+    bends = sum(np.square(np.maximum(np.abs(np.diff(grey, 2, axis=axis)) - _GRAIN, 0)).mean() for axis in (0, 1))
     return float(np.sqrt(bends) / grey.std())
 
 
@@ -97,26 +101,31 @@ def _against_reference(clip: Clip) -> float | None:
     picture = reference(clip.asked.first_frame, 2 * LARGE)
     frames = clip.pictures.large
     shares = [
-        found / (_wanted(one, picture) or _USUAL)
+        found / wanted
         for one in frames[:: -(-len(frames) // _MEASURED)]
-        if (found := sharpness(one)) is not None
+        if (found := sharpness(one)) is not None and (wanted := _wanted(one, picture))
     ]
     return float(np.median(shares)) if shares else None
 
 
 def _wanted(frame: Image.Image, picture: Image.Image | None) -> float | None:
-    """Sharpness of what a frame shows of its reference, as large as it shows it: a camera that comes nearer blurs nothing."""
+    """Sharpness of what a frame shows of its reference, as large as it shows it: a camera that comes nearer blurs nothing.
+
+    None where that is too even or soft to tell.
+    """
     if picture is None:
-        return None
+        return _USUAL
     part = first_frame_match.part_shown(frame, picture)
-    return sharpness(part.resize(frame.size) if part else picture.resize(_covering(picture.size, frame.size)))
+    found = sharpness(part.resize(frame.size) if part else picture.resize(_covering(picture.size, frame.size)))
+    return found if found is not None and found > _SOFT else None
 
 
 def _drift(clip: Clip) -> float | None:
     """Sharpness of the last third as a share of the first third's."""
     found = [measured for one in clip.pictures.large if (measured := sharpness(one)) is not None]
     third = len(found) // 3
-    return float(np.median(found[-third:]) / np.median(found[:third])) if third else None
+    before = np.median(found[:third]) if third else 0.0
+    return float(np.median(found[-third:]) / before) if before > _SOFT else None
 
 
 def _covering(size: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int]:

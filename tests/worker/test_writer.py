@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -131,11 +132,29 @@ async def test_alone_waits_for_the_group_and_excludes_it(store: Store, writer: G
     assert read(store, "alone") == "alone"
 
 
-async def test_orders_that_arrive_together_wait_for_the_disk_once(
+class Lock:
+    """The lock of a journal, counted; while it ``refuses``, as on a disk that is read-only."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._lock, self.taken, self.refuses = journal._file_lock, 0, False
+        journal.__dict__["_file_lock"] = self
+
+    def __enter__(self) -> None:
+        if self.refuses:
+            raise OSError(errno.EROFS, "read-only")
+        self.taken += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+async def test_orders_that_arrive_together_take_one_lock_and_wait_for_the_disk_once(
     locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, syncs, plain = Journal(locations.journal), [], Journal.sync
     journal.begin(0)
+    lock = Lock(journal)
 
     def sync(self: Journal) -> None:
         syncs.append(self.read().generation)
@@ -151,8 +170,30 @@ async def test_orders_that_arrive_together_wait_for_the_disk_once(
 
     assert [type(result) for result in results if result is not None] == [FileError]
     assert len(syncs) < 5
+    assert lock.taken == len(syncs)
     # Nobody goes on before what was recorded is on the disk.
     assert syncs[-1] == journal.read().generation == 20
+
+
+async def test_orders_are_refused_where_the_journal_cannot_be_locked_and_taken_once_it_can(
+    locations: Locations,
+) -> None:
+    journal = Journal(locations.journal)
+    journal.begin(0)
+    lock, group = Lock(journal), GroupJournal(journal)
+
+    async def order() -> list[object]:
+        orders = (group.do(lambda n=n: journal.order(n, wait=False), durable=True) for n in (1, 2, 3))
+        return await asyncio.gather(*orders, return_exceptions=True)
+
+    lock.refuses = True
+    refused = await order()
+    lock.refuses = False
+
+    assert [getattr(error, "code", error) for error in refused] == ["folder_read_only"] * 3
+    assert journal.read().generation == 0
+    assert await order() == [None] * 3
+    assert journal.read().generation == 3
 
 
 async def test_an_order_that_does_not_reach_the_disk_is_told(

@@ -280,18 +280,18 @@ def storable_parameters(
 def _row(row: Any) -> Any:
     if isinstance(row, dict):
         return {name: storable(value) for name, value in row.items()}
-    return tuple(storable(value) for value in row)
+    return tuple([storable(value) for value in row])
 
 
 def storable(value: Any) -> Any:
     """``value`` as SQLite can store it: no lone surrogates, no NUL in text, no number beyond 64 bits."""
-    if isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            # A surrogate pair becomes its character again; a lone surrogate becomes the replacement character.
-            value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, str):
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                # A surrogate pair becomes its character again; a lone surrogate becomes the replacement character.
+                value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if isinstance(value, int) and not -_BIGGEST <= value < _BIGGEST:
         return _BIGGEST - 1 if value > 0 else -_BIGGEST

@@ -73,7 +73,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        #: Whether the thread that holds the lock holds that of all processes.
+        self._held = False
         #: Where the last record of ours begins, and its line.
         self._last = 0, b""
 
@@ -89,7 +91,7 @@ class Journal:
 
         :raises FileError: it cannot be read
         """
-        with self._locked():
+        with self.locked():
             return self._read()
 
     def begin(self, generation: int, ledger: Head | None = None) -> None:
@@ -99,7 +101,7 @@ class Journal:
         :param ledger: the last line of the ledger from now on; None: as it was told last
         :raises FileError: it cannot be written
         """
-        with self._locked():
+        with self.locked():
             found = self._read()
             if found.damaged:
                 self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
@@ -119,7 +121,7 @@ class Journal:
 
         :raises FileError: it cannot be written
         """
-        with self._locked():
+        with self.locked():
             sync_file(self.path)
 
     def job(self, **facts: Any) -> None:
@@ -150,13 +152,25 @@ class Journal:
         self._append({"t": "settled", "id": name}, wait=False)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock, translate_os_errors(self.path), self._file_lock:
-            yield
+    def locked(self) -> Iterator[None]:
+        """Keep all others out; what is recorded meanwhile takes no lock of its own.
+
+        :raises FileError: it cannot be locked
+        """
+        with self._lock, translate_os_errors(self.path):
+            if self._held:
+                yield
+                return
+            with self._file_lock:
+                self._held = True
+                try:
+                    yield
+                finally:
+                    self._held = False
 
     def _append(self, record: Record, *, leave: int = 0, wait: bool = True) -> None:
         line = _line(record)
-        with self._locked(), self.path.open("r+b", buffering=0) as file:
+        with self.locked(), self.path.open("r+b", buffering=0) as file:
             end, size, torn = self._find_end(file)
             if end > MOST:
                 found = self._read()

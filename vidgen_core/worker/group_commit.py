@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vidgen_core.db import Journal, Store, Tx
+from vidgen_core.domain.errors import FileError
 
 T = TypeVar("T")
 
@@ -156,7 +157,7 @@ class GroupCommit:
 
 
 class GroupJournal:
-    """What is to be recorded in the journal while it is written is written next, together and with one wait for the disk."""
+    """What is to be recorded in the journal while it is written is written next, with one lock and one wait for the disk."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -183,10 +184,13 @@ class GroupJournal:
                     future.set_result(None) if error is None else future.set_exception(error)
 
     def _write(self, records: list[tuple[Callable[[], None], bool]]) -> list[Exception | None]:
-        errors = [_error_of(record) for record, _ in records]
-        if any(durable for _, durable in records) and (lost := _error_of(self._journal.sync)) is not None:
-            return [error or (lost if durable else None) for error, (_, durable) in zip(errors, records, strict=True)]
-        return errors
+        try:
+            with self._journal.locked():
+                errors = [_error_of(record) for record, _ in records]
+                lost = _error_of(self._journal.sync) if any(durable for _, durable in records) else None
+        except FileError as error:
+            return [error] * len(records)
+        return [error or (lost if durable else None) for error, (_, durable) in zip(errors, records, strict=True)]
 
 
 def _error_of(act: Callable[[], None]) -> Exception | None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -40,12 +41,20 @@ class Postgres:
 
     :param data: an empty folder that its user may write
     :param options: of the server, before those of tests
+    :param environment: of its processes, besides ours
     """
 
-    def __init__(self, data: Path, user: str | None, options: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        data: Path,
+        user: str | None,
+        options: Mapping[str, str] = {},
+        environment: Mapping[str, str] = {},
+    ) -> None:
         self._data = data
         self._user = user
         self._options = {**_OPTIONS, **options}
+        self._environment = {**os.environ, **environment}
         self._server: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
         self.port = free_port()
@@ -57,14 +66,15 @@ class Postgres:
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         # The server refuses to run as root.
         as_user = {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
-        return subprocess.Popen(command, cwd=self._data, **quiet, **as_user)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(command, cwd=self._data, env=self._environment, **quiet, **as_user)  # type: ignore[call-overload,no-any-return]
 
     def start(self) -> None:
         options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         self._server = self._run("postgres", "-p", str(self.port), "-k", str(self._data), *options)
-        wait_until(self._answers, 60)
+        wait_until(self.answers, 60)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes connections."""
         import psycopg
 
         try:
@@ -103,20 +113,26 @@ class Postgres:
         self.run(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A server with a database ``vidgen_template`` that has the schema."""
+@contextmanager
+def own_server(
+    folder: Path | None = None, options: Mapping[str, str] = {}, environment: Mapping[str, str] = {}
+) -> Iterator[Postgres]:
+    """A server with a database ``vidgen_template`` that has the schema.
+
+    :param folder: where its files are; None: in memory, where that can be had
+    """
     if not _PROGRAMS:
         pytest.skip("needs PostgreSQL in /usr/lib/postgresql (apt install postgresql)")
     pytest.importorskip("psycopg", reason="needs psycopg, the driver of PostgreSQL")
+    memory = Path("/dev/shm")
     # Not below pytest's own folder, which only its user may enter.
-    data = Path(tempfile.mkdtemp(prefix="vidgen-postgres-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    data = Path(tempfile.mkdtemp(prefix="vidgen-postgres-", dir=folder or (memory if memory.is_dir() else None)))
     user = "postgres" if os.geteuid() == 0 else None
     server = None
     try:
         if user:
             shutil.chown(data, user, user)
-        server = Postgres(data, user)
+        server = Postgres(data, user, options, environment)
         server.start()
         server.run("CREATE DATABASE vidgen_template TEMPLATE template0")
         Store.open(server.url("vidgen_template")).close()
@@ -126,6 +142,12 @@ def postgres() -> Iterator[Postgres]:
             with contextlib.suppress(AssertionError):
                 server.stop()
         shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with own_server() as server:
+        yield server
 
 
 @pytest.fixture

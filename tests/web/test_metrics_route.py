@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from server_client import TestClient
 
+from vidgen_core.domain.log import Heartbeat
 from vidgen_core.services.facade import Vidgen
 
 
@@ -24,6 +27,42 @@ def test_others_need_the_token(client: TestClient, vidgen: Vidgen, headers: dict
     token = vidgen.settings().sharing.token.get_secret_value()
     with_token = client.get("/metrics", headers=headers | {"Authorization": f"Bearer {token}"})
     assert with_token.status_code == 200
+
+
+@pytest.mark.parametrize("hours", [-7, 7])
+def test_a_worker_of_another_time_is_not_at_work(client: TestClient, vidgen: Vidgen, hours: int) -> None:
+    at = datetime.now(UTC) + timedelta(hours=hours)
+    with vidgen.store.write() as tx:
+        tx.heartbeat.beat(Heartbeat(name="", pid=1, host="h", started_at=at, at=at))
+    families = {one.name: one for one in text_string_to_metric_families(client.get("/metrics").text)}
+    assert families["vidgen_worker_heartbeat_age_seconds"].samples[0].value == pytest.approx(7 * 3600, abs=60)
+    assert not vidgen.worker.status(None).alive
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer wrong"), ("Authorization", "Bearer {token}")],
+        [("Authorization", "Bearer"), ("X-Real-IP", "127.0.0.1")],
+        [("Authorization", "Basic {token}"), ("X-Forwarded-For", "127.0.0.1, 203.0.113.7")],
+        [("Forwarded", "for=203.0.113.7"), ("Authorization", "Bearer " + "x" * 8000)],
+    ],
+)
+def test_an_odd_request_gets_no_trace_and_never_more_than_the_token_allows(
+    client: TestClient, vidgen: Vidgen, headers: list[tuple[str, str]]
+) -> None:
+    token = vidgen.settings().sharing.token.get_secret_value()
+    given = [(name, value.replace("{token}", token)) for name, value in headers]
+    answer = client.get("/metrics?" + "a" * 4000, headers=given)
+    assert answer.status_code == 401, answer.text
+    assert "vidgen_" not in answer.text
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 405), ("DELETE", 405), ("OPTIONS", 405)])
+def test_metrics_are_read_only(client: TestClient, method: str, status: int) -> None:
+    answer = client.request(method, "/metrics")
+    assert answer.status_code == status
+    assert "vidgen_" not in answer.text
 
 
 def test_a_page_from_elsewhere_reads_nothing(client: TestClient) -> None:

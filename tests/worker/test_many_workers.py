@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -235,18 +235,25 @@ class Studio:
 
 @pytest.fixture
 def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:  # noqa: F811
+    with studio_at(postgres_url, tmp_path, monkeypatch) as studio:
+        yield studio
+
+
+@contextmanager
+def studio_at(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    """A studio without workers, whose machines are what the variables of this process say."""
     clock = [1_800_000_000.0]
     with RehearsalServer(RehearsalOptions(videos="shared", clock=lambda: clock[0])) as server:
         settings = {
             **settings_hint(server.url),
-            **shared_studio(postgres_url, tmp_path),
+            **shared_studio(url, folder),
             "VIDGEN_SCALE__TAKEOVER_SECONDS": str(TAKEOVER),
             "VIDGEN_RUNNER__POLL_INTERVAL": "0.2",
             "VIDGEN_RUNNER__MAX_CONCURRENT": str(CAP),
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        studio = Studio(tmp_path, postgres_url, server, clock)
+        studio = Studio(folder, url, server, clock)
         try:
             yield studio
         finally:

@@ -138,3 +138,31 @@ def test_the_time_is_the_servers_whatever_the_clock_of_the_machine_says() -> Non
     clock = Wrong(lambda: 1_800_000_000.0)
     assert clock().timestamp() == 1_800_000_000.0
     assert clock.jump() == 0.0
+
+
+def test_a_servers_clock_that_was_set_is_a_jump_until_it_is_followed() -> None:
+    passed, there = 100.0, [1_800_000_000.0]
+
+    class Counted(ServerClock):
+        def monotonic(self) -> float:
+            return passed
+
+    def answer() -> float:
+        nonlocal passed
+        passed += slowness
+        return there[0]
+
+    slowness = 0.0
+    clock = Counted(answer)
+    passed, there[0] = passed + 10, there[0] + 10 - 7200
+    assert clock.is_old
+    clock.ask()
+    assert clock.jump() == -7200.0
+    assert clock().timestamp() == 1_800_000_010.0
+    clock.follow()
+    assert clock().timestamp() == there[0]
+    # An answer that took long says too little.
+    slowness = 20.0
+    clock.ask()
+    clock.follow()
+    assert clock().timestamp() == there[0] + slowness

@@ -131,6 +131,8 @@ CHECK_NOW: Final = StateRow[list[int]]("look_now", list[int])
 GENERATION: Final = StateRow[int]("generation", int)
 #: How often a person has trusted a database that may be older than what was bought.
 TRUSTED: Final = StateRow[int]("trusted", int)
+#: Seconds by which the clock of a shared database was set in all, as far as the times that are kept were shifted.
+CLOCK_SET: Final = StateRow[float]("clock_set", float)
 WAITING_BATCHES: Final = StateRow[list[WaitingBatch]]("canaries", list[WaitingBatch])
 #: What models were seen to do although nothing says that they do it.
 PROVED_MODELS: Final = StateRow[list[str]]("proved_models", list[str])

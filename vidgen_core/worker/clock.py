@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 #: Seconds between wall and monotonic clock that are a jump; less is a clock that is kept right.
 JUMP: Final = 5.0
 #: Seconds between two questions for a server's time.
-ASK_TIME: Final = 30.0
+ASK_TIME: Final = 5.0
+#: Seconds that an answer may take; what takes longer says too little.
+QUICK: Final = 2.0
 
 
 def utc_now() -> datetime:
@@ -63,29 +65,39 @@ class ServerClock(Clock):
     """
 
     def __init__(self, ask_server: Callable[[], float]) -> None:
-        super().__init__()
         self._ask_server = ask_server
-        self.ask()
+        self._apart = 0.0
+        self._offset = self._ask()
 
     @property
     def is_old(self) -> bool:
         """Whether it is time to ``ask`` again."""
         return self.monotonic() - self._asked_at >= ASK_TIME
 
-    def ask(self) -> None:
-        """Follow the server's time."""
+    def _ask(self) -> float:
         before = self.monotonic()
         there = self._ask_server()
-        # While it was asked, half of the time went by before it looked.
-        self._offset = there - (before + self.monotonic()) / 2
         self._asked_at = self.monotonic()
+        # While it was asked, half of the time went by before it looked.
+        return there - (before + self._asked_at) / 2
+
+    def ask(self) -> None:
+        """See how far the server's time is from what it was last known to be."""
+        before = self.monotonic()
+        offset = self._ask()
+        if self._asked_at - before < QUICK:
+            self._apart = offset - self._offset
+
+    def expire(self) -> None:
+        """Somebody says that it was set: ask at the next opportunity."""
+        self._asked_at = -ASK_TIME
 
     def jump(self) -> float:
-        """Never: what is set on this machine is no time here."""
-        return 0.0
+        return self._apart if abs(self._apart) > JUMP else 0.0
 
     def follow(self) -> None:
-        """Nothing: ``ask`` does."""
+        """Take over the server's time, as it was last asked for."""
+        self._offset, self._apart = self._offset + self._apart, 0.0
 
 
 def shift_times(tx: Tx, seconds: float) -> None:

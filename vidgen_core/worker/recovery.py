@@ -47,16 +47,21 @@ async def recover(ctx: Context) -> LeftOver:
     """Write answers of the journal that the database lacks, and read what the last run has left."""
     await write_journal(ctx)
     doubt = await check_database_age(ctx)
-    try:
-        await ctx.writer.do(lambda tx: _bound_times(tx, ctx.clock()))
-    except (StoreError, FileError) as error:
-        # What was left goes on all the same.
-        logger.warning("times that lie far ahead could not be mended: %s", error)
+    await mend_times(ctx)
     active, in_doubt = ctx.read(lambda tx: _left_over(tx, ctx))
     for one in active:
         # This process holds the lock of the home, so whoever had it is dead.
         one.inherited = True
     return LeftOver(doubt, active, in_doubt)
+
+
+async def mend_times(ctx: Context) -> None:
+    """Let nothing wait for a time that was written down while the clock was wrong."""
+    try:
+        await ctx.writer.do(lambda tx: bound_times(tx, ctx.clock()))
+    except (StoreError, FileError) as error:
+        # What was left goes on all the same.
+        logger.warning("times that lie far ahead could not be mended: %s", error)
 
 
 async def write_journal(ctx: Context) -> None:
@@ -115,10 +120,11 @@ async def _note_lost_lines(ctx: Context, found: JournalState) -> Head | None:
     return await ctx.writer.do(write)
 
 
-def _bound_times(tx: Tx, now: datetime) -> None:
-    """Let nothing wait for a time that was written down while the clock was wrong."""
+def bound_times(tx: Tx, now: datetime) -> None:
+    """Let no time lie further ahead than the worker writes any."""
     tx.tasks.cap_due(now + timedelta(seconds=LONGEST_BEFORE_SUBMIT))
     tx.attempts.clamp_future_times(now)
+    tx.heartbeat.clamp_future_times(now)
 
 
 def _left_over(tx: Tx, ctx: Context) -> tuple[list[ActiveTask], list[InDoubt]]:

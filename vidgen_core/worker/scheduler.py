@@ -426,17 +426,19 @@ class Scheduler:
             ctx.clock.follow()
             return
         try:
-            await ctx.writer.alone(lambda tx: shift_times(tx, jump))
+            shifted = await ctx.writer.alone(lambda tx: self._shift_times(tx, jump))
         except Exception as error:  # noqa: BLE001 - the worker's own time goes on as before, and the next check tries again
             log_failure(logger, "a clock that was set could not be followed", error)
             return
         ctx.clock.follow()
-        by = timedelta(seconds=jump)
-        ctx.pauses.shift(by)
-        self._concurrency.shift(by)
-        for pool in ctx.keys.built.values():
-            pool.shift(by)
-        self._next_due_at = None if self._next_due_at is None else self._next_due_at + by
+        if shifted:
+            by = timedelta(seconds=shifted)
+            ctx.pauses.shift(by)
+            self._concurrency.shift(by)
+            for pool in ctx.keys.built.values():
+                pool.shift(by)
+        # It is looked for again.
+        self._next_due_at, self._may_fill = None, True
         with ctx.store.read() as tx:
             for active in self._active.values():
                 # With the number of before: whether somebody else has changed it is still to be found out.
@@ -444,6 +446,11 @@ class Scheduler:
                     update={"state": active.attempt.state, "rev": active.attempt.rev}
                 )
         logger.warning("the clock was set by %+.0f s", jump)
+
+    def _shift_times(self, tx: Tx, jump: float) -> float:
+        """Shift what is kept; returns by how many seconds."""
+        shift_times(tx, jump)
+        return jump
 
     def _every(self, name: str, seconds: float) -> bool:
         now = self._ctx.clock.monotonic()

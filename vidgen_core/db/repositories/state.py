@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import Insert
 
 from vidgen_core.db.dialect import among, listed, upsert
@@ -42,6 +42,10 @@ class HeartbeatRepository(Repository):
     def get(self) -> Heartbeat | None:
         """The newest sign of life of any worker."""
         return next(iter(self.all()), None)
+
+    def clamp_future_times(self, now: datetime) -> None:
+        """Set signs of life that are in the future, written before the clock was set back, to now."""
+        self.tx.execute(update(heartbeat).where(heartbeat.c.at > now).values(at=now))
 
     def forget(self, name: str, before: datetime) -> None:
         """Forget a worker that has ended, and those that were last heard of before a time."""

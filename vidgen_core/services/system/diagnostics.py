@@ -217,7 +217,7 @@ class Diagnostics:
             return Finding(code="runner_none", ok=True)
         if beat is None:
             return Finding(code="runner_silent", ok=False, warning=True, params={"pid": "?", "host": "?", "seconds": 0})
-        seconds = int((datetime.now(UTC) - beat.at).total_seconds())
+        seconds = int(self._worker.silence(beat))
         silent = seconds > ALIVE_SECONDS
         params = {"pid": beat.pid, "host": beat.host, "seconds": seconds}
         return Finding(code="runner_silent" if silent else "runner", ok=not silent, warning=silent, params=params)

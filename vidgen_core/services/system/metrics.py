@@ -43,10 +43,18 @@ class Metrics:
 
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
-            families = [*_work(tx, settings), *_money(tx, settings), *_worker(tx)]
+            families = [*_work(tx, settings), *_money(tx, settings), *self._signs(tx)]
         encode, media_type = choose_encoder(accept)
         families += _requests(self._worker.telemetry)
         return encode(_Collected(lambda: families)), media_type
+
+    def _signs(self, tx: Tx) -> Iterator[Metric]:
+        beat = tx.heartbeat.get()
+        age = _gauge("worker_heartbeat_age_seconds", "Seconds since the worker's last sign of life, wherever it runs.")
+        if beat is not None:
+            age.add_metric((), self._worker.silence(beat))
+        yield age
+        yield from _worker(tx)
 
     @requires(Role.VIEWER)
     def serve_worker(self, host: str, port: int) -> None:
@@ -145,14 +153,10 @@ def _worker(tx: Tx) -> Iterator[Metric]:
         held = PROVIDER_PAUSE.get(tx, mode)
         reason = everywhere.reason if everywhere else held.code if held else ""
         paused.add_metric((mode.value, reason), 1 if reason else 0)
-    beat = tx.heartbeat.get()
-    age = _gauge("worker_heartbeat_age_seconds", "Seconds since the worker's last sign of life, wherever it runs.")
-    if beat is not None:
-        age.add_metric((), max(0.0, (datetime.now(UTC) - beat.at).total_seconds()))
     lines = _gauge("ledger_lines", "Lines of the ledger's chain.")
     head = tx.chain.head()
     lines.add_metric((), head.n if head else 0)
-    yield from (paused, age, lines)
+    yield from (paused, lines)
 
 
 def _requests(telemetry: Telemetry | None) -> Iterator[Metric]:

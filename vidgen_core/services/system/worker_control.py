@@ -344,7 +344,7 @@ class WorkerControl:
         work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self.heartbeat()
         found = self._ctx.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
-        silent = (self._now() - heartbeat.at).total_seconds() if heartbeat is not None else None
+        silent = self.silence(heartbeat) if heartbeat is not None else None
         if self._runner is not None and self.is_here:
             unwritten = self._runner.unwritten
         else:
@@ -363,6 +363,11 @@ class WorkerControl:
             }
         )
 
+    @requires(Role.VIEWER)
+    def silence(self, beat: Heartbeat) -> float:
+        """Seconds since a sign of life; one of the future was written before the clock was set back."""
+        return abs((self._now() - beat.at).total_seconds())
+
     def _now(self) -> datetime:
         """The time that workers write down: of several machines, that of their server."""
         if not self._ctx.store.is_shared:
@@ -372,6 +377,7 @@ class WorkerControl:
             clock = self._clock = ServerClock(self._ctx.store.time)
         elif clock.is_old:
             clock.ask()
+            clock.follow()
         return clock()
 
     def _work(self, tx: Tx, project_id: int | None) -> Status:

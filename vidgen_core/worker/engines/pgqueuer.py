@@ -39,6 +39,12 @@ BATCH: Final = 5
 INSTALL_LOCK: Final = 0x7669646A
 
 
+_NO_LATER_THAN_NOW: Final = """
+    UPDATE pgqueuer SET execute_after = least(execute_after, now()), heartbeat = least(heartbeat, now())
+    WHERE execute_after > now() OR heartbeat > now()
+"""
+
+
 class _Watched(Queries):
     """Says when jobs cannot be taken any more: ``QueueManager.run`` would first wait for all that are carried."""
 
@@ -120,6 +126,7 @@ class PgQueuerEngine:
             return
         ending = asyncio.create_task(self._ended.wait())
         ending.add_done_callback(lambda _: over.set())
+        mending = asyncio.create_task(self._mend_times(pool))
         try:
             await manager.run(
                 dequeue_timeout=min(self._takeover / 6, timedelta(seconds=1)),
@@ -128,6 +135,15 @@ class PgQueuerEngine:
             )
         finally:
             ending.cancel()
+            mending.cancel()
+
+    async def _mend_times(self, pool: Any) -> None:
+        """Let no job wait for a time that was written down before the clock of the server was set back; none is due later."""
+        while True:
+            await asyncio.sleep(self._takeover.total_seconds())
+            # What goes wrong here goes wrong in the queue as well, which says so.
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await pool.execute(_NO_LATER_THAN_NOW)
 
 
 def _for_asyncpg(url: str) -> str:

@@ -14,13 +14,13 @@ from typing import Final
 
 from vidgen_core.db import Tx
 from vidgen_core.db.backends.backend import RunnerLock
-from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, forget_checks
+from vidgen_core.db.worker_state import CHECK_NOW, CLOCK_SET, PAUSED, forget_checks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.worker import database_age, recovery
-from vidgen_core.worker.clock import ServerClock
+from vidgen_core.worker.clock import JUMP, ServerClock, shift_times
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.engines.engine import Engine
 from vidgen_core.worker.limits.concurrency import Concurrency
@@ -66,8 +66,11 @@ class SharedScheduler(Scheduler):
         self.leads = False
         #: Tasks that are handed to this worker -> done when it has nothing more to do for them.
         self._carried: dict[int, asyncio.Future[None]] = {}
-        #: When there was a leader last, as far as this worker has seen.
-        self._led_at = started_at
+        #: When a leader showed the last sign of life, by the monotonic clock, and the signs there were then.
+        self._led_at = ctx.clock.monotonic()
+        self._signs: list[datetime] = []
+        #: ``CLOCK_SET`` when the server was last asked for its time, and when a jump of it was shifted.
+        self._clock_set = self._shifted = 0.0
         #: Tasks that are to be handed to somebody, or to the worker of one machine.
         self._wanted: list[tuple[str, int]] = []
 
@@ -85,6 +88,7 @@ class SharedScheduler(Scheduler):
 
     async def _recover(self) -> None:
         await recovery.write_journal(self._ctx)
+        await recovery.mend_times(self._ctx)
         self._doubt = await recovery.check_database_age(self._ctx)
         self._log_start(0)
 
@@ -99,13 +103,32 @@ class SharedScheduler(Scheduler):
 
     async def _wait_for_store(self, error: StoreError | FileError) -> None:
         # Nobody could show a sign of life.
-        self._led_at = self._ctx.clock()
+        self._led_at = self._ctx.clock.monotonic()
         await super()._wait_for_store(error)
 
     async def _check_clock(self) -> None:
         clock = self._ctx.clock
         if isinstance(clock, ServerClock) and clock.is_old:
+            # Read before: what is shifted between the two is still to be seen as a jump here.
+            known = self._ctx.read(CLOCK_SET.get) or 0.0
             await asyncio.to_thread(clock.ask)
+            self._shifted = self._clock_set if clock.jump() else known
+        await super()._check_clock()
+        if not clock.jump():
+            self._clock_set = self._shifted
+
+    def _shift_times(self, tx: Tx, jump: float) -> float:
+        """Shift what no other worker has shifted yet."""
+        self._shifted = CLOCK_SET.get(tx) or 0.0
+        left = jump - (self._shifted - self._clock_set)
+        if abs(left) <= JUMP:
+            return 0.0
+        shift_times(tx, left)
+        # What was written by the new time already was shifted as well.
+        recovery.bound_times(tx, self._ctx.clock() + timedelta(seconds=jump))
+        self._shifted += left
+        CLOCK_SET.put(tx, self._shifted)
+        return left
 
     async def _check_lead(self) -> None:
         if not self._every("lead", LEAD):
@@ -118,7 +141,7 @@ class SharedScheduler(Scheduler):
             raise
         if not self.leads and self._is_leaderless():
             logger.warning("the leader stands still: another one is to lead")
-            self._led_at = self._ctx.clock()
+            self._led_at = self._ctx.clock.monotonic()
             await asyncio.to_thread(self._lock.take_away)
         if self.leads and not led:
             # Nothing of what another one knew is known here.
@@ -142,10 +165,13 @@ class SharedScheduler(Scheduler):
 
     def _is_leaderless(self) -> bool:
         """Whether no leader has shown a sign of life for long."""
-        beats = self._ctx.read(lambda tx: tx.heartbeat.all())
-        self._led_at = max([self._led_at, *(beat.at for beat in beats if beat.leads)])
+        now = self._ctx.clock.monotonic()
+        signs = [beat.at for beat in self._ctx.read(lambda tx: tx.heartbeat.all()) if beat.leads]
+        if signs != self._signs:
+            # Whatever times they bear: the clock of the server may have been set.
+            self._signs, self._led_at = signs, now
         # One that has just begun to lead has not said so yet.
-        return self._ctx.clock() - self._led_at > timedelta(seconds=self._ctx.takeover_seconds + 2 * HEARTBEAT)
+        return now - self._led_at > self._ctx.takeover_seconds + 2 * HEARTBEAT
 
     # --- what the engine hands over ---------------------------------------------------------------------------------
 
@@ -225,6 +251,9 @@ class SharedScheduler(Scheduler):
 
     def _news(self, tx: Tx) -> tuple[list[ActiveTask], set[int]]:
         self._ctx.paused = PAUSED.has(tx)
+        clock = self._ctx.clock
+        if isinstance(clock, ServerClock) and (CLOCK_SET.get(tx) or 0.0) != self._clock_set:
+            clock.expire()
         self._load_pauses(tx)
         if not database_age.looks_behind(tx, self._ctx):
             # As a witness of what all have bought.

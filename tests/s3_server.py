@@ -12,6 +12,12 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 
 KEY, SECRET = "a-key", "a-secret"
+_CODES = {
+    400: "AuthorizationHeaderMalformed",
+    403: "RequestTimeTooSkewed",
+    404: "NoSuchBucket",
+    503: "SlowDown",
+}
 
 
 class S3:
@@ -53,8 +59,10 @@ class S3:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if not fails:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        code = {403: "AccessDenied", 503: "SlowDown"}.get(fails, "InternalError")
+        code = _CODES.get(fails, "InternalError")
         start(f"{fails or 500} {code}", [("Content-Type", "application/xml")])
+        if method == "HEAD":
+            return []
         return [f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()]
 
     def client(self) -> Any:

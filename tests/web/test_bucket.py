@@ -15,6 +15,7 @@ from server_client import TestClient
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store
+from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
@@ -133,6 +134,56 @@ def test_a_player_reads_of_the_bucket_what_it_asks_for(
     other.exports.remove(made.project_id, export.id)
     assert client.get(address).status_code == 404
     assert not [key for key in s3.listed() if key.startswith("film/exports/")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "media_refused"),
+        (403, "media_refused"),
+        (404, "media_bucket_missing"),
+        (503, "media_away"),
+        (0, "media_away"),
+        # A proxy with a page of its own.
+        (200, "media_away"),
+    ],
+)
+def test_whatever_the_server_answers_is_one_sentence(s3: S3, made: Take, other: Vidgen, status: int, code: str) -> None:  # noqa: F811
+    s3.fails = status
+    with pytest.raises(FileError) as put:
+        open_media(other.locations).check()
+    assert put.value.code == code
+    if status == 404:
+        # It cannot be told from a file that was deleted.
+        assert not other.takes.file(made).exists()
+    else:
+        with pytest.raises(FileError) as read:
+            other.takes.file(made)
+        assert read.value.code == code
+    s3.fails = None
+    open_media(other.locations).check()
+    assert sha256_file(other.takes.file(made)) == made.sha256
+
+
+def test_a_file_of_the_bucket_that_somebody_has_changed_is_not_used(
+    s3: S3,  # noqa: F811
+    made: Take,
+    shot: Shot,
+    other: Vidgen,
+) -> None:
+    assert shot.image is not None
+    image = shot.image
+    reads = {
+        f"film/images/{image}": lambda: other.shots.image_path(image),
+        made.place.removeprefix(f"s3://{s3.bucket}/"): lambda: other.takes.file(made),
+    }
+    for key, read in reads.items():
+        whole = s3.client().get_object(Bucket=s3.bucket, Key=key)["Body"].read()
+        s3.client().put_object(Bucket=s3.bucket, Key=key, Body=whole[: len(whole) // 2])
+        with pytest.raises(FileError, match="media_changed"):
+            read()
+        s3.client().put_object(Bucket=s3.bucket, Key=key, Body=whole)
+        assert read().read_bytes() == whole
 
 
 def pause_of(vidgen: Vidgen) -> str | None:

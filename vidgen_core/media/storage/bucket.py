@@ -20,6 +20,7 @@ from uuid import uuid4
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import RESERVE, ensure_free_space, translate_os_errors
 from vidgen_core.media.storage.local import LocalMedia
+from vidgen_core.media.video import sha256_file
 
 try:
     import fsspec
@@ -39,10 +40,12 @@ IN_USE: Final = 3600.0
 GOOD_FOR: Final = 60.0
 #: Seconds until a server that does not answer is given up.
 _CONNECT, _READ = 5, 30
-#: Modules whose exceptions mean that the bucket cannot be used now.
-_DRIVERS: Final = ("botocore", "aiobotocore", "aiohttp", "fsspec", "s3fs")
+#: What a server answers that will not have this key, this region or the time of this machine, however often it is asked.
+_REFUSALS: Final = (400, 401, 403)
 _NO_KEY: Final = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 _BLOCK: Final = 1 << 20
+#: Characters of a SHA-256.
+_DIGEST: Final = 64
 
 
 class BucketFile:
@@ -268,6 +271,8 @@ class BucketMedia(LocalMedia):
         if room:
             self._make_room(size)
         ensure_free_space(path.parent, size)
+        # The name begins with the digest of the content, but for posters, which nothing is made of.
+        digest = path.stem if len(path.stem) == _DIGEST else ""
         part = path.with_name(f"{uuid4().hex}.part")
         try:
             with translate_os_errors(path):
@@ -275,6 +280,8 @@ class BucketMedia(LocalMedia):
             with self._translated(path):
                 self._files.get_file(self._at(key), str(part))
             with translate_os_errors(path):
+                if digest and sha256_file(part) != digest:
+                    raise FileError("media_changed", place=f"{self.place}/{key}")
                 part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -315,15 +322,20 @@ class BucketMedia(LocalMedia):
                     raise
             if "pre-conditions" in str(trouble) or "PreconditionFailed" in str(trouble):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            error = FileError("media_away", place=self.place)
-        except Exception as trouble:
-            if not type(trouble).__module__.startswith(_DRIVERS):
-                raise
+            error = FileError("media_refused" if _status(trouble) in _REFUSALS else "media_away", place=self.place)
+        except Exception as trouble:  # noqa: BLE001 - drivers trip in any way over a server that is none of S3
             refused = type(trouble).__name__ in _NO_KEY
             error = FileError("media_refused" if refused else "media_away", place=self.place)
         # Outside of the handlers: what the drivers raise may quote addresses with signatures.
         self._good = -GOOD_FOR
         raise error
+
+
+def _status(trouble: OSError) -> int | None:
+    """The status of the answer that a driver has made an error of."""
+    answer = getattr(trouble.__cause__, "response", None) or {}
+    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
 
 
 def _export_key(path: Path) -> str:

@@ -13,7 +13,7 @@ from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -64,6 +64,40 @@ def test_a_shot_without_a_picture_gets_one_drawn_here(
     assert (candidate.number, candidate.image, candidate.chosen, candidate.model) == (1, shot.image, True, "storyboard")
     assert candidate.prompt == "雨夜的街，霓虹"
     assert (candidate.width, candidate.height) == (96, 160)
+
+
+@pytest.mark.parametrize(
+    ("shots_own", "pictures", "videos", "ratio"),
+    [
+        ("Auto", "16:9", "9:16", "16:9"),
+        ("Auto", "Auto", "4:3", "4:3"),
+        (None, "Auto", "Auto", "9:16"),
+        ("auto", "Auto", "Auto", "9:16"),
+        ("21:9", "16:9", "Auto", "21:9"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["images", "local"])
+def test_a_picture_has_a_ratio_where_that_of_the_video_is_the_pictures(
+    app: Vidgen,
+    project: Project,
+    add_shot: AddShot,
+    with_key: None,
+    monkeypatch: pytest.MonkeyPatch,
+    shots_own: str | None,
+    pictures: str,
+    videos: str,
+    ratio: str,
+    provider: str,
+) -> None:
+    monkeypatch.setenv("VIDGEN_MODE", "yunwu")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__ASPECT_RATIO", pictures)
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__ASPECT_RATIO", videos)
+    shot = add_shot("1.0", picture_prompt="a pier", params=ShotParams(aspect_ratio=shots_own))
+
+    made = app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId(provider)))
+
+    assert not made.refused
+    assert [task.params.aspect_ratio for task in made.tasks] == [ratio]
 
 
 def test_a_shot_with_pictures_alone_has_no_takes(

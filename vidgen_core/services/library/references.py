@@ -23,13 +23,14 @@ from vidgen_core.domain.characters import (
     same_name,
 )
 from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
 from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.generation import characters
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -103,9 +104,8 @@ def plan_picture(
     sent = characters.cast_of(named, images, with_sound=False)
     along = tuple(Travels(one.name, image) for one in sent for image in one.images)
     along = (*along, *(Travels(None, image) for image in style))
-    video = plan(shot, GenerateOptions(), settings).params
-    ratio = shot.params.aspect_ratio or own.aspect_ratio
-    asked = {"aspect_ratio": ratio.lower() != "auto", "size": not local}
+    asked_ratio = _a_ratio(shot.params.aspect_ratio, own.aspect_ratio)
+    asked = {"aspect_ratio": asked_ratio is not None, "size": not local}
     options: dict[str, Any] = {name: getattr(own, name) for name in mode.spec.task_options if hasattr(own, name)}
     if local:
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
@@ -113,13 +113,25 @@ def plan_picture(
         prompt=full_words(shot, references, along),
         references=tuple(ShotReference(image=one.image, role=one.role) for one in along),
         characters=sent,
-        aspect_ratio=video.aspect_ratio if ratio.lower() == "auto" else ratio,
+        aspect_ratio=asked_ratio or _video_ratio(shot, settings),
         size=_FRAME_SIZE if local else own.size,
         chosen=tuple(name for name, wanted in asked.items() if wanted),
         seed=shot.params.seed,
         options=options,
     )
     return GenerationPlan(mode, model, params, request.takes or own.pictures_per_shot)
+
+
+def _a_ratio(*values: str | None) -> str | None:
+    """The first that is one: a picture has to have some width and height."""
+    return next((value for value in values if value and value.lower() != "auto"), None)
+
+
+def _video_ratio(shot: Shot, settings: Settings) -> str:
+    """The ratio of the shot's video; where that is to be its picture's, the one that videos have by default."""
+    mine, usual = (settings.providers.of(mode) for mode in (shot.params.provider or settings.mode, settings.mode))
+    default: str = ProviderSettings.model_fields["aspect_ratio"].default
+    return _a_ratio(mine.aspect_ratio, usual.aspect_ratio) or default
 
 
 def picture_problems(shot: Shot, references: References, planned: GenerationPlan, can: Capabilities) -> list[Problem]:

@@ -28,7 +28,7 @@ from vidgen_core.providers.kie.catalogue import Catalogue
 from vidgen_core.providers.kie.models import KieModel, Listed, model_of
 from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import read_roles
-from vidgen_core.providers.kie.schema import read_document
+from vidgen_core.providers.kie.schema import form_of, read_document
 
 KEY = make_key()
 NEW = "studio/tomorrow-7"
@@ -509,3 +509,40 @@ async def test_pictures_are_drawn_by_jobs_and_after_references(kie, world) -> No
     await kie.fetch(job, state.url, part, KEY)
     part.close()
     assert part.path.read_bytes()[1:4] == b"PNG"
+
+
+#: What an order of ``NEW`` asks for, by the field that carries it.
+WISHES: dict[str, dict[str, Any]] = {
+    "prompt": {},
+    "negative_prompt": {"negative_prompt": "rain"},
+    "ratio": {"aspect_ratio": "9:16"},
+    "resolution": {"size": "1440P"},
+    "duration": {"duration": 9.0},
+    "with_audio": {"sound": True},
+    "seed": {"seed": 7},
+    "start_image_url": {"image_url": "https://cdn.example/first.jpg"},
+}
+
+
+@pytest.mark.parametrize("asked_by", ["the shot", "the settings"])
+@pytest.mark.parametrize("instead", [None, {"type": "object"}], ids=["gone", "another"])
+@pytest.mark.parametrize("field", list(WISHES))
+async def test_what_a_schema_takes_no_longer_is_refused_or_was_not_known_to_be_lost(
+    kie, world, field, instead, asked_by
+) -> None:
+    world.options = {"kie": {"model": NEW}}
+    world.server.change_catalogue({NEW: ENTRY})
+    await kie.refresh_models(KEY)
+    wishes = {"image_url": "https://cdn.example/first.jpg", "size": "1440P", "duration": 9.0} | WISHES[field]
+    own = {"the shot": {"chosen": ("aspect_ratio", "size")}, "the settings": {"defaults": ("sound", "negative_prompt")}}
+    params = kie.capabilities(NEW).spelled(
+        make_params(aspect_ratio=wishes.pop("aspect_ratio", "16:9"), **wishes, **own[asked_by])
+    )
+    assert kie.losses(NEW, params) == {}
+
+    fields = {name: row for name, row in FIELDS.items() if name != field} | ({field: instead} if instead else {})
+    form = model_of(NEW, Listed(makes="video", forms=(form_of(fields),)))
+    kie._known = lambda _: form
+    kie._facts = (None, {})
+
+    assert kie.losses(NEW, params) or any(problem.fatal for problem in kie.check(NEW, params))

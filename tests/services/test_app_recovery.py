@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.services.app_doubles import attempt_of, failed, in_doubt, paid_task, sent, timed_out
+from tests.services.app_doubles import PRICE, attempt_of, failed, in_doubt, paid_task, sent, timed_out
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
-from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import tasks
@@ -114,6 +114,29 @@ def test_a_failed_task_is_queued_again_with_its_past_in_the_ledger(app: Vidgen, 
     assert outcome.done == (task.id,)
     assert (again.status, again.failure, again.remote_id, again.attempts) == (TaskStatus.QUEUED, None, None, 1)
     assert attempt_of(app, task).remote_id == "grok:1"
+
+
+def test_what_is_submitted_again_costs_what_it_was_offered_at_and_not_all_that_was_spent_on_it(
+    app: Vidgen, shot: Shot
+) -> None:
+    task = failed(app, shot, ErrorKind.PROVIDER)
+    with app.store.write() as tx:
+        tx.tasks.note(task.id, cost=Money(amount=2 * PRICE.amount, currency=PRICE.currency))
+    offered = app.tasks.steps(task)[-1].money
+
+    assert app.tasks.retry([task.id]).done == (task.id,)
+
+    assert app.tasks.get(task.id).cost == offered == PRICE
+
+
+def test_what_is_ordered_keeps_what_was_known_to_be_lost(app: Vidgen, shot: Shot) -> None:
+    """A model that takes no seed, and what the settings ask for besides."""
+    app.shots.edit(shot.id, params=ShotParams(provider=ProviderId("yunwu"), model="veo3.1", seed=7))
+    task = app.tasks.generate(shot.project_id, [shot.id]).tasks[0]
+    losses = app.context.provider(task.provider).losses(task.model, task.params)
+
+    assert "seed_not_taken" in losses
+    assert task.params.warned == tuple(sorted(losses))
 
 
 def test_a_submit_in_doubt_is_not_repeated_without_a_yes(app: Vidgen, shot: Shot) -> None:

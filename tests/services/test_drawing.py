@@ -98,6 +98,20 @@ def standing(app: Vidgen, shot_id: int) -> Draw:
         return tx.draws.of_shots([shot_id])[shot_id]
 
 
+def test_a_draw_knows_what_was_said_of_the_first_one_and_no_more(app: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its provider leaves out since then is asked about before it is sent."""
+    [first] = order(app, shots_of(app, 1), most=3)
+    known = {**app.context.provider(first.provider).losses(first.model, first.params), "seed_not_taken": None}
+    monkeypatch.setattr("vidgen_core.providers.base.Provider.losses", lambda *_: known)
+    finish(app, first, Verdict.FAIL)
+
+    [second] = step(app)
+
+    assert first.params.warned is not None
+    assert "seed_not_taken" not in first.params.warned
+    assert second.params.warned == first.params.warned
+
+
 def test_another_take_is_drawn_on_a_fail_only_and_one_at_a_time(app: Vidgen) -> None:
     (shot,) = shots_of(app, 1)
     (first,) = order(app, [shot], most=4)

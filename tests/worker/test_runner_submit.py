@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
+from vidgen_core import money
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError
-from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.shots import ShotReference
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.i18n import get_text
+from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.providers.base import Found
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.schemas.tasks import TaskError
@@ -275,6 +279,88 @@ def test_what_a_model_no_longer_takes_is_not_sent(bench: Bench) -> None:
     assert bench.provider.sent == []
     [attempt] = bench.attempts(task)
     assert attempt.state is AttemptState.REFUSED
+
+
+def lost(code: str = "seed_not_taken", field: str = "seed") -> Problem:
+    return Problem(field=field, code=code, params={"model": "scripted"}, fatal=False)
+
+
+def warned(*codes: str) -> GenerationParams:
+    return GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P", warned=codes)
+
+
+def test_what_would_be_sent_without_something_asked_for_waits_for_a_person_unless_that_was_said(bench: Bench) -> None:
+    bench.provider.problems = (lost(),)
+    [unsaid], [known] = bench.queue(params=warned()), bench.queue(params=warned("seed_not_taken"))
+    bench.start()
+
+    assert bench.wait(known, COMPLETED, FAILED).status is COMPLETED
+    waiting = bench.wait(unsaid, TaskStatus.PENDING)
+
+    assert len(bench.provider.sent) == 1
+    assert bench.attempts(unsaid) == []
+    assert waiting.failure is not None
+    words = get_text("en").failure(waiting.failure)
+    assert "scripted takes no seed; it is left out." in words
+    assert "Start it" in words
+
+
+def test_a_task_that_a_person_starts_after_it_was_asked_about_is_sent_as_it_is(bench: Bench) -> None:
+    bench.provider.problems = (lost(), lost("size_left_out", "size"))
+    [task] = bench.queue(params=warned())
+    runner = bench.start()
+    bench.wait(task, TaskStatus.PENDING)
+
+    with bench.store.write() as tx:
+        tx.tasks.release([task.id])
+    runner.wake()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_a_model_that_fails_often_loses_nothing_and_is_sent(bench: Bench) -> None:
+    bench.provider.problems = (lost("model_fails_often", "model"),)
+    [task] = bench.queue(params=warned())
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def list_price(bench: Bench, amount: str) -> None:
+    with bench.store.write() as tx:
+        row = ModelPrice(model="scripted", amount=Decimal(amount))
+        money.store_price_list(tx, ProviderId("yunwu"), [row], datetime.now(UTC))
+
+
+@pytest.mark.parametrize("amount", ["0.39", "0.4", "0.4003"], ids=["fallen", "same", "rounded"])
+def test_a_price_that_has_not_risen_changes_nothing(bench: Bench, amount: str) -> None:
+    [task] = bench.queue()
+    list_price(bench, amount)
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).cost == Money(amount="0.4", currency="CNY")
+
+
+def test_a_price_that_has_risen_since_it_was_queued_waits_for_a_yes(bench: Bench) -> None:
+    [task] = bench.queue()
+    list_price(bench, "0.6")
+    runner = bench.start()
+
+    waiting = bench.wait(task, TaskStatus.PENDING)
+
+    assert bench.provider.sent == []
+    assert bench.attempts(task) == []
+    assert waiting.cost == Money(amount="0.6", currency="CNY")
+    assert waiting.failure is not None
+    assert "from ¥0.40 to ¥0.60" in get_text("en").failure(waiting.failure)
+    assert any("from ¥0.40 to ¥0.60" in log_sentence(get_text("en"), line) for line in bench.log())
+
+    with bench.store.write() as tx:
+        tx.tasks.release([task.id])
+    runner.wake()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+    assert (ended.status, ended.cost) == (COMPLETED, Money(amount="0.6", currency="CNY"))
 
 
 def test_a_picture_that_cannot_be_read_fails_its_task_only(bench: Bench) -> None:

@@ -175,6 +175,9 @@ class GenerationParams(Frozen):
     defaults: tuple[str, ...] = ()
     #: Which of ratio and size somebody asked for, so that it is said where a model is not told.
     chosen: tuple[str, ...] = ()
+    #: What of it was known to be lost when it was queued (``Provider.losses``), of more than that a person is asked before it is
+    #: sent; None: that was not looked at.
+    warned: tuple[str, ...] | None = None
     aspect_ratio: str
     size: str
     #: seconds; None leaves it to the model

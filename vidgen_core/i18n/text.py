@@ -162,11 +162,13 @@ class Text:
 
     def _of_error(self, id_: str, params: Mapping[str, Any]) -> str:
         inner = params.get("detail")
-        params = {**inner, **params} if isinstance(inner, Mapping) else params
+        inner = inner if isinstance(inner, Mapping) else {}
+        params = {**inner, **params}
         filled = {name: self.amount(value) for name, value in params.items()}
         for name, area in (("reason", "reason"), ("cause", "error")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
-                filled[name] = self(spoken, **params)
+                rest = {key: value for key, value in params.items() if key not in (name, "detail")}
+                filled[name] = self._of_error(spoken, {**rest, **inner})
         return self(id_, **(filled | self.named_provider(params)))
 
     def _id_of(self, kind: ErrorKind | str, code: str) -> str:

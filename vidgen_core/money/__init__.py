@@ -36,6 +36,7 @@ from vidgen_core.money.prices import (
     own_prices,
     price_of,
     prices_of,
+    risen_price,
     store_price_list,
     total,
 )
@@ -46,6 +47,6 @@ __all__ = [
     "Price", "agent_limit_passed", "agent_statuses", "allow_overrun", "built_in_prices", "check_agent",
     "check_budget", "check_draw", "convert", "cost_now", "day_of", "end_run", "estimate", "fits_draw", "in_currency",
     "is_of_ended_run", "limit_run", "limit_statuses", "llm_price", "most_tokens", "note_unasked", "over_agent_limit",
-    "own_prices", "price_of", "prices_of", "project_limit", "rates_of", "set_project_limit", "store_price_list",
-    "total", "warn_near",
+    "own_prices", "price_of", "prices_of", "project_limit", "rates_of", "risen_price", "set_project_limit",
+    "store_price_list", "total", "warn_near",
 ]  # fmt: skip

@@ -25,10 +25,14 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ModelPrice, ProviderId, provider_ids, specs
 from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.money.rates import convert, rates_of
 
 #: When the table was last reviewed.
 PRICES_AS_OF: Final = date(2026, 11, 21)
 
+
+#: By how much an amount is another one and not the same one rounded.
+_ROUNDING: Final = Decimal("1.001")
 
 Source = Literal["own", "list", "built_in"]
 _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
@@ -150,13 +154,20 @@ def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
     return (*own_prices(settings.prices), *(price for mode in provider_ids() for price in listed(tx, mode)))
 
 
-def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
-    """The list of a provider that was fetched last; empty without one."""
+def listed(tx: Tx, mode: ProviderId, model: str | None = None) -> tuple[Price, ...]:
+    """The list of a provider that was fetched last; empty without one.
+
+    :param model: only its rows
+    """
     kept = tx.state.get(f"{_LIST}.{mode.value}")
     if not kept:
         return ()
     day = datetime.fromisoformat(kept["at"]).date()
-    return tuple(Price(provider=mode, **row, source="list", as_of=day) for row in kept["rows"])
+    return tuple(
+        Price(provider=mode, **row, source="list", as_of=day)
+        for row in kept["rows"]
+        if model is None or row["model"] in (model, "*")
+    )
 
 
 def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: datetime) -> None:
@@ -177,6 +188,22 @@ def cost_now(
     if mine is not None and mine.source == "own":
         return estimate(provider, model, params, own=own)
     return before if before is not None else estimate(provider, model, params, own=prices_of(tx, settings))
+
+
+def risen_price(
+    tx: Tx, settings: Settings, provider: ProviderId, model: str, params: GenerationParams, before: Money | None
+) -> Money | None:
+    """What one take costs now, where that is known and more than ``before`` by more than rounding.
+
+    The built-in table is no news: it is as old as the program.
+    """
+    if before is None:
+        return None
+    table = (*own_prices(settings.prices), *listed(tx, provider, model))
+    price = price_of(provider, model, table, params)
+    now = estimate(provider, model, params, own=table) if price and price.source != "built_in" else None
+    worth = now and convert(now, before.currency, rates_of(settings, provider))
+    return now if worth is not None and worth.amount > before.amount * _ROUNDING else None
 
 
 # --- language models

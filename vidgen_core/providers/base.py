@@ -321,6 +321,18 @@ class Provider(ABC):
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         """What the model will not take of ``params``; no network. Empty: nothing known against it."""
 
+    def losses(self, model: str, params: GenerationParams) -> dict[str, Problem]:
+        """What of an order that can be sent would be left out, or perhaps have no effect, by the codes of its problems.
+
+        What only the settings ask for counts as well: without it another take is made. What is said of the model itself does not.
+        """
+        asked = params.model_copy(update={"chosen": ("aspect_ratio", "size"), "defaults": ()})
+        found = [problem for problem in self.check(model, asked) if problem.field != "model"]
+        refused = {problem.code for problem in found if problem.fatal}
+        if refused:
+            refused &= {problem.code for problem in self.check(model, params) if problem.fatal}
+        return {problem.code: problem for problem in found if problem.code not in refused}
+
     def finishing(self, take: ParentTake) -> tuple[FinishOffer, ...]:
         """What can be done with a finished take of this provider, or of another; its ``verb`` says nothing yet."""
         return ()

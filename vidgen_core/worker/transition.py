@@ -93,10 +93,10 @@ def log(tx: Tx, level: LogLevel, code: str, task: Task, **params: Any) -> None:
     tx.log.add(level, code, project_id=task.project_id, task_id=task.id, shot=task.shot, take=task.take, **params)
 
 
-def leave_to_person(tx: Tx, rows: Rows, code: str, params: dict[str, Any]) -> None:
+def leave_to_person(tx: Tx, rows: Rows, code: str, params: dict[str, Any], /, **columns: Any) -> None:
     """Queued -> pending, with the reason."""
     failure = Failure(kind=ErrorKind.PARAMETER, code=code, params=params, charged=ChargeStatus.NONE)
-    if move(tx, rows, TaskStatus.PENDING, failure=failure):
+    if move(tx, rows, TaskStatus.PENDING, failure=failure, **columns):
         log(tx, LogLevel.WARNING, "task_held", rows.task, cause=code, detail=params)
 
 

@@ -22,7 +22,10 @@ def validate_order(can: Capabilities, params: GenerationParams) -> tuple[Problem
     """Everything in ``params`` that a model does not take; where it is unknown whether it does, only a warning."""
     settled = can.settle(params)
     parts = (_prompt, _shape, _seconds, _modes, _pictures, _sound, _extras)
-    return tuple(problem for part in parts for problem in part(can, settled))
+    found = [problem for part in parts for problem in part(can, settled)]
+    if params.mode is None and params.has_first_frame and not settled.has_first_frame:
+        found.append(_problem(can, "image", "image_as_reference", fatal=False))
+    return tuple(found)
 
 
 def _prompt(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:

@@ -135,7 +135,9 @@ class KieModel(Frozen):
         return ()
 
     def _left_out(self, chosen: KieForm, params: GenerationParams) -> Iterator[Problem]:
-        """What only other forms have a field for."""
+        """What only other forms have a field for, and a prompt that none has one for."""
+        if params.prompt and chosen.field("prompt") is None:
+            yield Problem(field="prompt", code="prompt_left_out", params={"model": self.model}, fatal=False)
         values: tuple[tuple[Role, str, object, str], ...] = (
             (
                 "ratio",

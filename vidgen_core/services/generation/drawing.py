@@ -171,13 +171,16 @@ def _draw_again(ctx: ServiceContext, tx: Tx, one: Draw) -> str:
     seen = validate(ctx, shot, plan(shot, options, settings))
     if seen.fatal is not None:
         return "refused"
-    new = new_tasks(one.project_id, seen, TaskStatus.QUEUED, money.prices_of(tx, settings), TaskKind.VIDEO, one.draw)
+    new = new_tasks(ctx, seen, TaskStatus.QUEUED, money.prices_of(tx, settings), TaskKind.VIDEO, one.draw)
     if not money.fits_draw(tx, settings, one.draw, new[0].provider, new[0].cost, queued=True):
         return "ceiling"
     # It is of the order of its agent, whose limits hold it as well.
     drawn = tx.tasks.many(tx.draws.task_ids(one))
     quote = next((task.quote_id for task in drawn if task.quote_id is not None), None)
-    tx.tasks.add([task.model_copy(update={"quote_id": quote}) for task in new])
+    # Nobody has seen what is said against it since the first was ordered.
+    known = tuple(sorted({code for task in drawn for code in task.params.warned or ()}))
+    params = new[0].params.model_copy(update={"warned": known})
+    tx.tasks.add([task.model_copy(update={"params": params, "quote_id": quote}) for task in new])
     return ""
 
 

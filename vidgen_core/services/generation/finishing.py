@@ -145,7 +145,7 @@ class Finishing(Service):
         """
         seen = gate.with_keys(self._ctx, [self._needed(take_id, asked)])[0]
         table = self._ctx.price_table()
-        new = [] if seen.fatal else new_tasks(seen.shot.project_id, seen, TaskStatus.QUEUED, table)
+        new = [] if seen.fatal else new_tasks(self._ctx, seen, TaskStatus.QUEUED, table)
         with self._ctx.store.write() as tx:
             tasks = tx.tasks.add(new) if new else []
             if tasks:
@@ -215,7 +215,7 @@ class Finishing(Service):
             new = [
                 task
                 for one in fits
-                for task in new_tasks(project_id, one, TaskStatus.QUEUED, table, TaskKind.VIDEO, draw)
+                for task in new_tasks(self._ctx, one, TaskStatus.QUEUED, table, TaskKind.VIDEO, draw)
             ]
             new = new if admit is None else admit(tx, new)
             tasks = tx.tasks.add(new) if new else []

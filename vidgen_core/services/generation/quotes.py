@@ -169,7 +169,7 @@ class Quotes:
             planned = planned._replace(seen=gate.with_keys(self._ctx, planned.seen))
         table, settings, now = self._ctx.price_table(), self._ctx.settings(), datetime.now(UTC)
         good = [seen for seen in planned.seen if not seen.fatal]
-        new = [task for seen in good for task in new_tasks(project_id, seen, TaskStatus.QUEUED, table)]
+        new = [task for seen in good for task in new_tasks(self._ctx, seen, TaskStatus.QUEUED, table)]
         refused = (*refusals(planned.seen), *planned.refused)
         if not new and not planned.asked:
             if refused and not planned.having:

@@ -152,7 +152,7 @@ class Tasks(TaskList):
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._ctx.price_table()
-        new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
+        new = [task for seen in validated if not seen.fatal for task in new_tasks(self._ctx, seen, status, table)]
         ceiling = drawing.ceiling_of(self._ctx.settings(), new, options.until) if options.until and new else None
         beyond: set[int] = set()
         with self._ctx.store.write() as tx:
@@ -346,6 +346,12 @@ class Tasks(TaskList):
         def queue(tx: Tx, done: Sequence[int]) -> None:
             # Only people have these verbs.
             tx.tasks.take_over(done)
+            table = money.prices_of(tx, self._ctx.settings())
+            for task in tx.tasks.many(done):
+                if task.status in recovery.REOPENABLE:
+                    # It was offered at the price of now; until here it shows what its attempts have cost.
+                    price = money.estimate(task.provider, task.model, task.params, own=table)
+                    tx.tasks.note(task.id, cost=price)
             tx.draws.resume(done, drawing.RESUMED)
             # As one batch, so that they take fair turns with others.
             tx.tasks.release(done)

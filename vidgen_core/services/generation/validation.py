@@ -113,7 +113,7 @@ def warnings(validated: Iterable[ValidatedShot]) -> tuple[tuple[str, Problem], .
 
 
 def new_tasks(
-    project_id: int,
+    ctx: ServiceContext,
     seen: ValidatedShot,
     status: TaskStatus,
     table: Sequence[money.Price],
@@ -122,12 +122,13 @@ def new_tasks(
 ) -> list[NewTask]:
     """As many tasks as the plan has takes, alike."""
     planned = seen.plan
+    lost = ctx.provider(planned.provider).losses(planned.model, planned.params)
     new = NewTask(
-        project_id=project_id,
+        project_id=seen.shot.project_id,
         shot_id=seen.shot.id,
         provider=planned.provider,
         model=planned.model,
-        params=planned.params,
+        params=planned.params.model_copy(update={"warned": tuple(sorted(lost))}),
         status=status,
         cost=cost_of(planned, table),
         output=output,

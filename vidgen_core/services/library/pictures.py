@@ -152,7 +152,7 @@ class Pictures:
             task
             for seen in validated
             if not seen.fatal
-            for task in new_tasks(project_id, seen, status, table, TaskKind.IMAGE)
+            for task in new_tasks(self._ctx, seen, status, table, TaskKind.IMAGE)
         ]
         with self._ctx.store.write() as tx:
             new = new if admit is None else admit(tx, new)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vidgen_core.services.generation.quotes import Quoted
 
 #: What of a task's params its JSON leaves out.
-_NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link"}
+_NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link", "warned"}
 
 
 class TaskError(ResponseModel):

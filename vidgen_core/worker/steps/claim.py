@@ -52,6 +52,7 @@ def claim(
     now: datetime,
     cap: Cap | None = None,
     rules: chain.ChainRules | None = None,
+    provider: Provider | None = None,
 ) -> bool | money.BudgetExceeded | Full | chain.NoFrame:
     """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
 
@@ -59,7 +60,10 @@ def claim(
     only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen, or it waits for
     the shot before it in its chain.
 
+    A task that would be sent in another way, or for more, than was said when it was queued is left pending as well.
+
     :param rules: what decides about chains; None: the task is in none
+    :param provider: asked what it takes of the task now; None: it is not asked
     """
     rows = same(tx, active)
     if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
@@ -74,6 +78,9 @@ def claim(
     if not isinstance(linked, dict):
         remember(tx, active, rows)
         return linked or False
+    if not task.provider.is_free and (_asks_for_loss(tx, rows, provider) or _asks_for_price(tx, rows, settings)):
+        remember(tx, active, rows)
+        return False
     cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
     limits = money.limit_statuses(tx, settings, task.project_id, now)
     stop = money.check_budget(limits, settings, task.project_id, task.provider, task.model, cost)
@@ -124,3 +131,31 @@ def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:
             tx.log.add(LogLevel.WARNING, stop.code, project_id=project_id, **stop.params)
     elif stop.scope is None:
         leave_to_person(tx, rows, stop.code, stop.params)
+
+
+def _asks_for_loss(tx: Tx, rows: Rows, provider: Provider | None) -> bool:
+    """Leave a task to a person that would be sent without something that was asked for, unless that was said before.
+
+    From then on it was said, so that starting the task sends it.
+    """
+    task, warned = rows.task, rows.task.params.warned
+    if provider is None or warned is None:
+        return False
+    losses = provider.losses(task.model, task.params)
+    lost = next((one for code, one in losses.items() if code not in warned), None)
+    if lost is None:
+        return False
+    params = task.params.model_copy(update={"warned": tuple(sorted({*warned, *losses}))})
+    leave_to_person(tx, rows, "asked_left_out", {**lost.params, "cause": lost.code}, params=params)
+    return True
+
+
+def _asks_for_price(tx: Tx, rows: Rows, settings: Settings) -> bool:
+    """Leave a task to a person whose price has risen since it was queued; starting it is a yes to the new one."""
+    task = rows.task
+    risen = money.risen_price(tx, settings, task.provider, task.model, task.params, task.cost)
+    if risen is None or task.cost is None:
+        return False
+    told = {"before": task.cost.model_dump(mode="json"), "now": risen.model_dump(mode="json")}
+    leave_to_person(tx, rows, "price_risen", told, cost=risen)
+    return True

@@ -109,7 +109,7 @@ async def submit(active: ActiveTask, ctx: Context, key: Key | None) -> Next | No
     rules = chain.rules_of(ctx)
 
     def write(tx: Tx) -> Any:
-        return claim(tx, active, key, base_url, settings, ctx.clock(), cap, rules)
+        return claim(tx, active, key, base_url, settings, ctx.clock(), cap, rules, provider)
 
     taken = await ctx.write(active, write)
     if taken is chain.NO_FRAME:

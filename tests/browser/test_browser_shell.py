@@ -109,6 +109,16 @@ def test_a_new_project_is_made_in_the_sidebar_and_the_address_names_it(studio: S
     expect(chosen).to_have_value("雨夜 ep02")
 
 
+def test_the_address_names_the_project_after_a_button_led_to_another_page(studio: Studio, page: Page) -> None:
+    older = studio.project("older of two", 1)
+    studio.project("newer of two", 1)
+    go(page, studio.at(older))
+    page.locator(".st-key-header_line").get_by_role("button", name="done").click()
+    page.wait_for_url("**/tasks?*project=older*")
+    page.reload()
+    expect(page.get_by_test_id("stSidebar").get_by_label("Project", exact=True)).to_have_value(older.name)
+
+
 def test_a_project_is_renamed_copied_archived_and_deleted_with_its_files(studio: Studio, page: Page) -> None:
     vidgen, project = studio.vidgen, studio.project("to tidy up", 1)
     [shot] = vidgen.shots.ids(project.id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,10 +20,13 @@ from vidgen_core.i18n import LANGUAGES, Text, choose_language, get_text
 from vidgen_core.services.facade import Vidgen
 
 P = ParamSpec("P")
+Choice = TypeVar("Choice", bound=str)
 
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
 _PAGES: Final = "_pages"
+#: A button has just led to another page.
+BY_BUTTON: Final = "_page_by_button"
 #: The cookie that keeps how a visitor likes to see things, as a query string; written by the header line.
 LOOKS_COOKIE: Final = "vidgen_looks"
 _LOOKS: Final = "_looks"
@@ -65,8 +68,10 @@ def page_file(name: str) -> Path:
 def open_page(name: str) -> None:
     """Leave for another page, in the same project.
 
-    Without parameters of its own Streamlit refuses to leave an address that names a project.
+    Streamlit takes all parameters from the address on the way, and lets nobody name the one of a widget (the project) again;
+    the picker of the project does so in the next run.
     """
+    st.session_state[BY_BUTTON] = True
     st.switch_page(page_file(name), query_params={})
 
 
@@ -94,13 +99,13 @@ def session_value(name: str, default: Any) -> Any:
     return st.session_state.setdefault(name, default)
 
 
-def remembered(name: str, options: Sequence[str]) -> str:
+def remembered(name: str, options: Sequence[Choice]) -> Choice:
     """What this browser's visitor has chosen of ``options``, now or on an earlier visit; the first one else.
 
     :param name: of a widget; the header line has the browser keep all of them (``looks``)
     """
     chosen = st.session_state.get(name) or _kept_looks().get(name)
-    return str(chosen) if chosen in options else options[0]
+    return next((one for one in options if one == chosen), options[0])
 
 
 def remember(name: str) -> None:

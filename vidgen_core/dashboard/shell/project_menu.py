@@ -10,7 +10,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.media import icon
-from vidgen_core.dashboard.session import current_visit, handle_errors, sentence, toast_later
+from vidgen_core.dashboard.session import BY_BUTTON, current_visit, handle_errors, sentence, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.shots import Project
@@ -63,10 +63,15 @@ def open_project(name: str) -> None:
 
 
 def keep_open() -> None:
-    """Keep the project open that a button has opened, whatever leaves a browser that has not heard of it."""
+    """Keep the project open that a button has opened, whatever leaves a browser that has not heard of it, and the address true.
+
+    Of a value that is set here Streamlit writes the parameter.
+    """
     asked, (before, opened) = st.session_state.get(PROJECT), st.session_state.get(_OPENED, (None, None))
     if asked == before != opened:
         st.session_state[PROJECT] = opened
+    elif st.session_state.pop(BY_BUTTON, False) and asked:
+        st.session_state[PROJECT] = asked
 
 
 def browser_heard() -> None:

@@ -2,7 +2,7 @@
 
 A server of its own with a project of finished takes, and Chromium (``CHROMIUM``, else ``/usr/bin/chromium``) at 1440×900.
 Times are measured in the page itself, from the event to the frame that shows its effect: a click until something changes, a
-change of filter until all of the list is drawn. Beside them stand the bytes of our own scripts, and how far what was drawn
+change of filter or page until all of the list is drawn. Beside them stand the bytes of our own scripts, and how far what was drawn
 moved by itself (the browser's layout-shift entries) over a whole run of *Generate*.
 """
 
@@ -168,6 +168,19 @@ def run(page: Page, url: str, n: int, done: Callable[[], bool]) -> None:
         lambda: page.evaluate(UNTIL, [f"{pills}[0].click()", f"{twenty}!find('.st-key-filtered').length"]),
     )
     show("filter: all of the list is drawn", found, "600")
+    to_shots, to_tasks = (
+        f"find('.st-key-sidebar_pages a').find((one) => one.textContent.includes('{title}')).click()"
+        for title in ("Shots", "Tasks")
+    )
+    page.evaluate(UNTIL, [to_tasks, f"{AT_REST} && !{CARDS}"])
+    found = measure(
+        page,
+        n,
+        to_shots,
+        f"{CARDS} === 20 && find('.slot').length >= 40 && {AT_REST}",
+        lambda: page.evaluate(UNTIL, [to_tasks, f"{AT_REST} && !{CARDS}"]),
+    )
+    show("page: Tasks to Shots, all of it is drawn", found, "600")
     go("pick")
     page.evaluate(UNTIL, ["0", "find('.take video').length"])
     number = "find('.head h2')[0]"

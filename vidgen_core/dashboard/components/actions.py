@@ -52,7 +52,8 @@ class Action(Generic[T]):
 
 def offered(actions: Iterable[Action[T]], place: Place, item: T) -> list[Action[T]]:
     """The actions that the visitor may take on ``item`` in this place, in the order of the registry."""
-    return [one for one in actions if place in one.places and sign_in.may(one.role) and one.fits(item)]
+    role = sign_in.visitor().role
+    return [one for one in actions if place in one.places and role >= one.role and one.fits(item)]
 
 
 def named(actions: Iterable[Action[T]], name: object) -> Action[T] | None:

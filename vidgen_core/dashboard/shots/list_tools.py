@@ -35,7 +35,7 @@ from vidgen_core.services.access.permissions import Role
 PER_PAGE: Final = 20
 VIEWS: Final = ("cards", "table")
 TILES: Final = ("m", "s", "l")
-SORTS: Final = get_args(ShotSort)
+SORTS: Final[tuple[ShotSort, ...]] = get_args(ShotSort)
 _STATE: Final = "state"
 #: The state that the address named last.
 _ASKED: Final = "_state_asked"
@@ -165,8 +165,7 @@ def tiles() -> str:
 
 def sort() -> ShotSort:
     """How the list is ordered; cards always stand in their order."""
-    chosen: ShotSort = next(one for one in SORTS if one == remembered("sort", SORTS))
-    return chosen if view() == "table" else "order"
+    return remembered("sort", SORTS) if view() == "table" else "order"
 
 
 def _take_over_address() -> None:

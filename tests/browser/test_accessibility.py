@@ -85,3 +85,18 @@ def test_no_page_breaks_a_rule(
         if broken := violations(page):
             found[name or "shots"] = broken
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "More tools"), ("tasks", "More tools"), ("log", "More tools"), ("", "New project"), ("add", "Template")],
+)
+def test_an_open_menu_is_named_in_words_and_readable_in_the_dark(
+    studio: Studio, visitor: Visitors, worked_on: Project, name: str, words: str
+) -> None:
+    page = go(visitor(scheme="dark"), studio.at(worked_on, name))
+    page.get_by_role("button", name=words).click()
+    expect(page.get_by_role("dialog", name=words, exact=words == "Template")).to_be_visible()
+    raw = "all => all.map((one) => one.ariaLabel).filter((words) => /:material|!\\[/.test(words))"
+    assert page.locator("[aria-label]").evaluate_all(raw) == []
+    assert [found for found in violations(page) if found[0] == "color-contrast"] == []

@@ -47,7 +47,7 @@ class Place {
     this.line.append(this.options, this.summary)
     this.pictures = make("div", "slots")
     this.takes = make("div", "slots")
-    this.more = make("button", "more")
+    this.more = Object.assign(make("button", "more"), { hidden: true })
     this.more.onclick = () => act({ do: "show_all", shot: this.shot })
     this.none = make("p", "none")
     this.strip = make("div", "strip")

@@ -9,7 +9,6 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.session import BY_BUTTON, current_visit, handle_errors, sentence, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.errors import VidgenError
@@ -31,7 +30,7 @@ _FILES: Final = "project_delete_files"
 
 def show(app: Vidgen, t: Text, project: Project, archived: Sequence[Project]) -> None:
     """One button: a new project, and everything else that is done with one."""
-    with dialogs.menu(icon("add", t("shell.new_project")), "new_project_box"):
+    with dialogs.menu(t("shell.new_project"), "new_project_box"):
         st.text_input(t("shell.new_project_name"), key=_NEW, on_change=_add, args=(app,))
         st.button(t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add, args=(app,))
         st.divider()

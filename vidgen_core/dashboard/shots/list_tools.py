@@ -238,7 +238,7 @@ def _work(visit: Visit, wanted: ShotFilter) -> None:
     """Tools that change many shots at once, behind one button."""
     prompt_writing.progress(visit)
     selection.select_all_button(visit, wanted, visit.app.shots.count(visit.project.id, wanted))
-    with dialogs.menu(icon("more", visit.t("shots.tools")), "shots_work"):
+    with dialogs.menu(visit.t("shots.tools"), "shots_work"):
         picture_dialogs.missing_button(visit)
         project_references.button(visit)
         prompt_writing.bulk(visit, wanted)

@@ -119,7 +119,7 @@ def bar(visit: Visit, views: Sequence[ShotView]) -> None:
 def _more(visit: Visit, views: Sequence[ShotView]) -> None:
     """What is done less often, behind one button, so that all others are in view."""
     t, ids = visit.t, [view.shot.id for view in views]
-    with dialogs.menu(icon("more", t("shots.tools")), "selected_more"):
+    with dialogs.menu(t("shots.tools"), "selected_more"):
         looks: dict[str, Any] = {"on_click": drawing.ask, "args": (ids,), "width": "stretch"}
         st.button(t("draw.button"), key="selected_draw", icon=":material/casino:", **looks)
         if any(view.takes and view.shot.chosen_take_id is None for view in views):

@@ -9,7 +9,6 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, tool_row
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.tasks import log_view
@@ -113,7 +112,7 @@ def _empty(visit: Visit, wanted: LogFilter) -> None:
 def _menu(visit: Visit) -> None:
     """Export for everybody, clearing for owners."""
     t = visit.t
-    with dialogs.menu(icon("more", t("shots.tools")), "log_more"):
+    with dialogs.menu(t("shots.tools"), "log_more"):
         for kind, mime in _FORMATS.items():
             st.download_button(
                 t(f"log.page.export_{kind}"),

@@ -10,7 +10,6 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, task_actions, task_filter, task_table, tool_row
-from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, page_file, show_told
 from vidgen_core.dashboard.shell import sign_in
@@ -90,7 +89,7 @@ def _empty(visit: Visit, query: Query) -> None:
 def _menu(visit: Visit) -> None:
     """The whole list as a file, and the end of it."""
     t = visit.t
-    with dialogs.menu(icon("more", t("shots.tools")), "tasks_more"):
+    with dialogs.menu(t("shots.tools"), "tasks_more"):
         for kind, mime in _FORMATS.items():
             st.download_button(
                 t(f"tasks.export_{kind}"),

@@ -19,6 +19,13 @@ def test_this_machine_reads_them_without_a_token(client: TestClient) -> None:
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("version", ["x", "1.x", "..", "1.0.0-rc1", "9", "-1", "1;escaping=x"])
+def test_a_format_that_nobody_has_is_answered_in_the_older_one(client: TestClient, version: str) -> None:
+    for kind in ("application/openmetrics-text", "text/plain"):
+        answer = client.get("/metrics", headers={"Accept": f"{kind};version={version}"})
+        assert "vidgen_double_submits" in answer.text
+
+
 @pytest.mark.parametrize("headers", [{"X-Forwarded-For": "203.0.113.7"}, {"Authorization": "Bearer wrong"}])
 def test_others_need_the_token(client: TestClient, vidgen: Vidgen, headers: dict[str, str]) -> None:
     refused = client.get("/metrics", headers=headers)

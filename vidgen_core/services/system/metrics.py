@@ -44,7 +44,11 @@ class Metrics:
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
             families = [*_work(tx, settings), *_money(tx, settings), *self._signs(tx)]
-        encode, media_type = choose_encoder(accept)
+        try:
+            encode, media_type = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # A version that is none: prometheus-client compares it all the same.
+            encode, media_type = choose_encoder("")
         families += _requests(self._worker.telemetry)
         return encode(_Collected(lambda: families)), media_type
 

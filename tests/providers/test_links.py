@@ -19,6 +19,7 @@ from vidgen_core.providers.yunwu.adapter import Yunwu
 
 KEY = make_key()
 CLIP = "https://media.example.org/o/clip.mp4"
+PLAIN = "https://media.example.org/o/7f3a"
 COVER = "https://media.example.org/o/clip.jpg"
 BASE = "https://relay.example.com"
 
@@ -173,6 +174,8 @@ async def test_an_end_is_seen_however_kie_says_it(kie: Kie, world: World, body: 
         {"done": True, "response": {"raiMediaFilteredCount": 2}},
         {"name": "operations/7", "done": True, "response": {"raiMediaFilteredReasons": ["Rephrase the prompt."]}},
         {"status": "completed", "result": {"filtered_count": "1"}},
+        {"status": "completed", "output": [], "moderation": {"flagged": True}},
+        {"status": "succeeded", "has_nsfw_concepts": [True]},
         {"status": "completed", "candidates": [{"finishReason": "PROHIBITED_CONTENT"}]},
         {"status": "done", "video": {"respect_moderation": False}},
         {"response": {"blockReason": "SAFETY"}},
@@ -197,6 +200,14 @@ async def test_a_word_that_nobody_knows_is_the_end_where_the_video_is_there(
     body = {"status": word, "data": {"video": CLIP}}
     assert (await asked(yunwu, world, body, {CLIP: "video/mp4"})).url == CLIP
     assert (await asked(yunwu, world, body, {CLIP: "text/html"})).url is None
+
+
+@pytest.mark.parametrize("body", [{"ready": True, "url": PLAIN}, {"phase": "Succeeded", "outputUri": PLAIN}])
+async def test_without_a_word_the_link_itself_says_whether_it_is_the_end(
+    yunwu: Yunwu, world: World, body: dict[str, Any]
+) -> None:
+    assert (await asked(yunwu, world, body, {PLAIN: "video/mp4"})).url == PLAIN
+    assert (await asked(yunwu, world, body, {PLAIN: "text/html"})).url is None
 
 
 @pytest.mark.parametrize("word", ["готово", "完了", "fertig", "Terminé"])
@@ -243,8 +254,12 @@ def test_a_word_means_the_same_in_any_case_and_spelling(word: str | None, status
     assert status_of(word) is status
 
 
-def test_an_ended_operation_with_an_error_has_failed() -> None:
-    assert read({"done": True, "error": {"code": 3, "message": "no"}}).status is RemoteStatus.FAILED
+@pytest.mark.parametrize(
+    "body",
+    [{"done": True, "error": {"code": 3, "message": "no"}}, {"isDone": True, "isSuccess": False, "failMsg": "no"}],
+)
+def test_an_ended_operation_with_an_error_has_failed(body: dict[str, Any]) -> None:
+    assert read(body).status is RemoteStatus.FAILED
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ _END_NAMES: Final = frozenset({
 _FILTER_NAMES: Final = frozenset(
     {"raimediafilteredcount", "raimediafilteredreasons", "raimediafilteredreason", "filteredcount", "filteredreason", "filteredreasons",
      "filterreason", "filtered", "isfiltered", "contentfiltered", "moderated", "ismoderated", "moderationblocked", "blocked",
-     "isblocked", "blockreason", "blockedreason", "nsfwdetected"}
+     "isblocked", "blockreason", "blockedreason", "nsfwdetected", "hasnsfwconcepts", "flagged", "isflagged"}
 )  # fmt: skip
 _FILTER_ENDS: Final = frozenset(
     {"safety", "contentfilter", "contentfiltered", "prohibitedcontent", "blocklist", "imagesafety", "videosafety", "recitation",
@@ -275,8 +275,11 @@ def read_values(found: Sequence[Value]) -> Reading:
 
 
 def _has_error(found: Sequence[Value]) -> bool:
-    """An ended operation that carries an error has failed."""
+    """An ended operation that carries an error, or says that it had no success, has failed."""
     return any(
+        one.value is False and _norm(one.place) in {f"{around}{name}" for around in ("", "data", "result") for name in ("success", "issuccess")}
+        for one in found
+    ) or any(
         "error" in {_norm(name) for name in one.path} and _norm(one.path[-1]) in {"message", "error", "code", "status"} and one.value
         for one in found
     )  # fmt: skip

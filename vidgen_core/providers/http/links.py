@@ -189,7 +189,7 @@ def _judge(url: str, path: Sequence[str], kind: str, *, whole: bool, known: bool
 
 
 #: What a preview is below other links, in points.
-_PREVIEW: Final = -5
+_PREVIEW: Final = -20
 
 
 def _extra(tokens: Sequence[str]) -> int:
@@ -243,12 +243,11 @@ async def outcome(
         return LinkOutcome(seen.status, seen.word, seen.progress, filtered=seen.filtered)
     named = _candidates(found, base, known)
     if seen.status is not RemoteStatus.SUCCEEDED:
-        named = [one for one in named if one.video]
-        ended = ended_in(found)
-        done = bool(named) and (
-            _ends_with_a_link(seen, ended)
+        ended, films = ended_in(found), [one for one in named if one.video]
+        named = films or [one for one in named if one.points > 0]
+        done = (bool(films) and _ends_with_a_link(seen, ended)) or (
             # A word that nobody knows: the link itself says whether the video is there.
-            or (_may_have_ended(seen, ended) and await probe(named[0].url) is True)
+            bool(named) and _may_have_ended(seen, ended) and await probe(named[0].url) is True
         )
         if not done:
             return LinkOutcome(seen.status, seen.word, seen.progress)

@@ -173,6 +173,57 @@ async def test_a_machine_code_after_a_good_status_refuses_in_clear(providers, wo
     assert (error.delivery, error.kind in kinds) == (D.REFUSED, True), error
 
 
+#: Envelopes of other clouds and protocols, as relays pass them on.
+ENVELOPES: list[tuple[Any, set[ErrorKind]]] = [
+    ({"errors": [{"message": "no", "extensions": {"code": "BAD_USER_INPUT"}}], "data": None}, {K.PARAMETER}),
+    ({"errors": [{"message": "duration must be one of 5, 10"}], "data": {"createVideo": None}}, {K.PARAMETER}),
+    ({"errors": [{"status": "422", "title": "Invalid Attribute", "detail": "duration must be 5"}]}, {K.PARAMETER}),
+    ({"Response": {"Error": {"Code": "InvalidParameterValue.Duration", "Message": "no"}, "RequestId": "r"}}, {K.PARAMETER}),
+    ({"Response": {"Error": {"Code": "FailedOperation.InsufficientBalance", "Message": "x"}}}, {K.BALANCE}),
+    ({"Response": {"Error": {"Code": "AuthFailure.SignatureFailure", "Message": "x"}}}, {K.AUTH}),
+    ({"ResponseMetadata": {"RequestId": "r", "Error": {"CodeN": 9, "Code": "Odd", "Message": "敏感内容"}}}, {K.MODERATION}),
+    ({"Code": "InvalidParameter.Size", "Message": "x", "RequestId": "r"}, {K.PARAMETER}),
+    ({"ErrCode": 400017, "ErrMsg": "invalid aspect ratio", "Resp": None}, {K.PARAMETER}),
+    ({"header": {"code": 10013, "message": "input content moderation not passed", "sid": "x"}}, {K.MODERATION}),
+    ([{"jsonrpc": "2.0", "id": 8, "error": {"code": -32602, "message": "Invalid params"}}], {K.PARAMETER, K.PROVIDER}),
+    ({"type": "https://x.example/v", "title": "Validation failed", "status": 422, "detail": "ratio not supported"}, {K.PARAMETER}),
+    ({"fault": {"faultstring": "x", "detail": {"errorcode": "oauth.v2.InvalidApiKeyForResource"}}}, {K.AUTH}),
+    ({"isSuccess": False, "returnCode": "9999", "returnMsg": "参数 duration 错误"}, {K.PARAMETER}),
+    ({"result": "fail", "resultCode": "INVALID_PARAM", "resultMsg": "x"}, {K.PARAMETER}),
+    ({"meta": {"code": 400, "error_message": "ratio not supported"}}, {K.PARAMETER}),
+    ({"BaseResp": {"StatusCode": 4001, "StatusMessage": "duration too long"}}, {K.PARAMETER}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"), ENVELOPES, ids=lambda one: json.dumps(one)[:60] if isinstance(one, dict) else ""
+)
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_a_refusal_in_the_envelope_of_another_service_is_one(providers, world, name, status, body, kinds) -> None:
+    error = await refused(providers, world, name, status, body)
+    assert (error.delivery, error.kind in kinds) == (D.REFUSED, True), error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errors": [{"message": "no thumbnail", "extensions": {"code": "THUMB"}}], "data": {"createVideo": {"made": True}}},
+        {"errors": [{"message": "position 4, queued", "extensions": {"code": "ENQUEUED_LATE"}}], "data": None},
+        {"errors": [{"message": "Something happened"}], "data": None},
+        {"Response": {"RequestId": "r-1", "Notice": "InvalidParameter is not the case"}},
+        {"Response": {"Error": {"Code": "Pending", "Message": "task already submitted, in queue"}}},
+        {"header": {"code": 10000, "message": "noted"}, "payload": {"note": "insufficient credits soon"}},
+        [{"jsonrpc": "2.0", "id": 3, "result": {"note": "throttled, will run"}}],
+        {"jsonrpc": "2.0", "id": 3, "result": None},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_what_another_service_leaves_open_stays_open(providers, world, name, body) -> None:
+    assert (await refused(providers, world, name, 200, body)).delivery is D.UNKNOWN
+
+
 # --- a refusal in another -------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ Gateways wrap the refusals of the services behind them as JSON in a text; these 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -48,19 +49,68 @@ _WORDS: Final = 4000
 #: How often a text may hold JSON that holds a text.
 _WRAPPED: Final = 5
 _CODE_PATHS: Final = (
-    "error.code", "error.type", "error.status", "code", "error_code", "errorCode", "errCode", "failCode", "type", "reason_code",
-    "error.error.code", "error.error.type", "data.error.code", "data.error.type", "detail.code", "detail.error.code",
-    "errors.code", "errors.type", "data.failCode", "data.errorCode", "data.error_code", "output.code", "err_code",
+    "error.code", "error.type", "error.status", "code", "errorcode", "errcode", "failcode", "returncode", "resultcode", "type",
+    "reasoncode", "error.error.code", "error.error.type", "error.detail.errorcode", "data.error.code",
+    "data.error.type", "detail.code", "detail.error.code", "data.failcode", "data.errorcode", "output.code",
 )  # fmt: skip
 _TEXT_PATHS: Final = (
-    "error.message", "error.msg", "error.error.message", "error.detail", "error", "fail_reason", "failReason", "failMsg",
-    "errorMessage", "error_message", "error_msg", "errMsg", "detail.error.message", "detail.error", "detail.fail_reason",
-    "data.fail_reason", "data.error.message", "data.error", "data.failReason", "data.failMsg", "data.errorMessage",
-    "data.error_message", "output.message", "message", "reason", "msg", "base_resp.status_msg", "detail.message", "detail.msg",
-    "detail.reason", "data.message", "data.msg", "data.reason", "errors.message", "errors.msg", "errors", "detail", "details",
-    "error_description", "response.raiMediaFilteredReasons", "raiMediaFilteredReasons", "response.error.message", "data.detail",
-    "data.task_status_msg", "task_status_msg", "err_msg", "err_code",
+    "error.message", "error.msg", "error.error.message", "error.detail", "error.faultstring", "error", "failreason", "failmsg",
+    "errormessage", "errormsg", "errmsg", "detail.error.message", "detail.error", "detail.failreason", "data.failreason",
+    "data.error.message", "data.error", "data.failmsg", "data.errormessage", "output.message", "message", "reason", "msg",
+    "statusmsg", "statusmessage", "returnmsg", "resultmsg", "detail.message", "detail.msg", "detail.reason", "data.message",
+    "data.msg", "data.reason", "errors.message", "errors.msg", "errors", "detail", "details", "errordescription",
+    "raimediafilteredreasons", "data.detail", "data.taskstatusmsg", "taskstatusmsg", "errcode",
 )  # fmt: skip
+#: Where there is nothing else: of a job that failed it may be what its maker called it.
+_TITLES: Final = ("error.title", "title")
+#: What stands around everything that is said, whoever says it.
+_ENVELOPES: Final = ("response", "responsemetadata", "baseresp", "header", "head", "meta")
+
+
+def usual(body: Any) -> dict[str, Any]:
+    """An answer as if it had the usual envelope: names in small letters without separators, and what is wrong as *error*."""
+    found = _squashed(body[0] if isinstance(body, list) and len(body) == 1 else body)
+    if not isinstance(found, dict):
+        return {}
+    for name in _ENVELOPES:
+        if isinstance(found.get(name), dict):
+            found = {**found.pop(name), **found}
+    errors = found.get("errors") or found.get("fault")
+    first = errors[0] if isinstance(errors, list) else errors
+    # A part of an order that went well may have an error of its own (graphql.org/learn/response).
+    if isinstance(first, dict) and not found.get("error") and is_empty(found.get("data")):
+        told = texts_at({"error": first}, *_CODE_PATHS, *_TEXT_PATHS, *_TITLES)
+        # Forms are answered with the names of their fields and what is wrong with each.
+        extensions = first.get("extensions")
+        found["error"] = (
+            {**(extensions if isinstance(extensions, dict) else {}), **first}
+            if told
+            else {"message": "\n".join(itertools.islice(_texts_of(first), 20))}
+        )
+    return found
+
+
+def is_empty(value: Any) -> bool:
+    """Whether nothing is said by it, however many names it has."""
+    return all(map(is_empty, value.values())) if isinstance(value, Mapping) else not value
+
+
+@functools.lru_cache(maxsize=4096)
+def squash(name: str) -> str:
+    """``errorCode``, ``error_code`` and ``ErrorCode`` alike."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def _squashed(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, Mapping) and depth < 6:
+        found: dict[str, Any] = {}
+        for name, inner in value.items():
+            short = squash(name)
+            found[short] = found.get(short) or _squashed(inner, depth + 1)
+        return found
+    if isinstance(value, list):
+        return [_squashed(inner, depth + 1) for inner in value[:20]]
+    return value
 
 
 def error_body_in(body: Any, status: int, plain: str = "", codes: tuple[str, ...] | None = None) -> ErrorBody:
@@ -74,8 +124,9 @@ def error_body_in(body: Any, status: int, plain: str = "", codes: tuple[str, ...
 
 
 def _layer(body: Any, status: int, plain: str = "") -> ErrorBody:
-    codes = [code.lower()[:200] for code in texts_at(body, *_CODE_PATHS)]
-    texts = list(dict.fromkeys(text.strip() for text in texts_at(body, *_TEXT_PATHS)))
+    said = usual(body)
+    codes = [code.lower()[:200] for code in texts_at(said, *_CODE_PATHS)]
+    texts = list(dict.fromkeys(text.strip() for text in texts_at(said, *_TEXT_PATHS) or texts_at(said, *_TITLES)))
     codes += [text.lower() for text in texts if _MACHINE_WORD.fullmatch(text)]
     nested = whole(at(body, "base_resp.status_code"))
     if nested:

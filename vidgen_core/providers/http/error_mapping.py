@@ -22,7 +22,7 @@ from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import error_words
 from vidgen_core.providers.http.cleaning import identifier, identifier_in_address, whole
 from vidgen_core.providers.http.client import ProviderResponse
-from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, own_words
+from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, own_words, squash, usual
 from vidgen_core.providers.http.job_status import is_of_the_job, read, values
 
 
@@ -268,6 +268,10 @@ def job_in(
     """
     if answer.ok:
         body = answer.rest if answer.json is None else answer.json
+        body = body[0] if isinstance(body, list) and len(body) == 1 else body
+        if isinstance(body, Mapping) and "jsonrpc" in body:
+            # Its id is our request's (jsonrpc.org/specification, 5).
+            body = {name: value for name, value in body.items() if name != "id"}
         found = id_at(body, *(paths or _ID_PATHS))
         if found or refuses(body):
             return None if _is_of_a_refusal(body, answer.status) else found
@@ -300,7 +304,7 @@ def _job_anywhere(body: Any, names: Sequence[str]) -> str | None:
 
 def _is_id_of(name: str, path: Sequence[str]) -> bool:
     """Whether a place is the id of what is called so: ``taskId``, ``task_ids``, ``task.id``."""
-    place = [_squashed(part) for part in path]
+    place = [squash(part) for part in path]
     ids = ("id", "ids", "uid", "uuid")
     if not place:
         return False
@@ -310,12 +314,8 @@ def _is_id_of(name: str, path: Sequence[str]) -> bool:
 
 
 def _is_plain_id(path: Sequence[str]) -> bool:
-    place = [_squashed(part) for part in path]
+    place = [squash(part) for part in path]
     return bool(place) and place[-1] == "id" and _AROUND.issuperset(place[:-1])
-
-
-def _squashed(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).lower()
 
 
 def refuses(body: Any) -> bool:
@@ -342,9 +342,10 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         silent = not said.text and not said.codes
         made = named and (going or silent or read(answer.json).status in _UNDER_WAY)
         return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
-    if not isinstance(answer.json, Mapping):
+    body = usual(answer.json)
+    if not body and not isinstance(answer.json, Mapping):
         return UNREADABLE
-    if not known and (_under_way(said) or not _says_no(table, answer.json, said)):
+    if not known and (_under_way(said) or not _says_no(table, body, said)):
         return REPLY_WITHOUT_ID
     verdict = classify(table, said)
     return REFUSED_UNDER_200 if verdict is UNREADABLE else verdict
@@ -359,15 +360,19 @@ def _under_way(said: ErrorBody) -> bool:
 
 
 def _says_no(table: Table, body: Mapping[str, Any], said: ErrorBody) -> bool:
-    """Whether a body under a good status refuses in a way that machines are told by."""
-    coded = any(_code_says_no(at(body, path)) for path in _BUSINESS_CODES) and not body.get("data")
-    if coded or _refuses_in_clear(body):
+    """Whether an answer under a good status refuses in a way that machines are told by.
+
+    :param body: in its ``usual`` envelope
+    """
+    brought = body.get("data") or any(isinstance(body.get(name), dict | list) and body[name] for name in _CONTENT)
+    if (not brought and any(_code_says_no(body.get(name)) for name in _CODE_NAMES)) or _refuses_in_clear(body):
         return True
-    unsuccessful = body.get("success") is False or body.get("ok") is False
+    unsuccessful = any(body.get(name) is False for name in ("success", "issuccess", "ok"))
     if unsuccessful and any(_is_bad(code) for code in said.codes):
         return True
-    ended = str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
-    marked = unsuccessful or ended or bool(body.get("error"))
+    status = whole(body.get("status")) or 0
+    ended = any(str(body.get(name)).lower() in ("error", "failed", "failure", "fail") for name in ("status", "result"))
+    marked = unsuccessful or ended or bool(body.get("error")) or 400 <= status < 500
     worded = classify_texts(table, said) if marked else None
     return worded is not None and worded.kind in _DEFINITE
 
@@ -378,12 +383,16 @@ def _refuses_in_clear(body: Mapping[str, Any]) -> bool:
     if isinstance(error, Mapping) and any(_is_bad(error.get(name)) for name in ("code", "type", "status")):
         return True
     is_error = "error" in (body.get("object"), body.get("type")) or body.get("success") is False
-    return is_error and any(_is_bad(at(body, path)) for path in _BUSINESS_CODES)
+    return is_error and any(_is_bad(at(body, path)) for path in (*_BUSINESS_CODES, *_CODE_NAMES))
 
 
 _BUSINESS_CODES: Final = (
     "code", "errcode", "err_code", "error_code", "errorCode", "errno", "ret", "retcode", "status_code", "base_resp.status_code",
 )  # fmt: skip
+#: The same in the ``usual`` envelope.
+_CODE_NAMES: Final = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "returncode", "statuscode")
+#: What an order brings where it went well.
+_CONTENT: Final = ("result", "results", "output", "payload", "resp")
 
 
 def _code_says_no(value: Any) -> bool:

@@ -291,7 +291,7 @@ BALANCE_CODE: Final = _any(
     "arrearage", "overdue", "outofcredit", "nocredit", "paymentrequired", "billing(?:hard)?limit",
 )  # fmt: skip
 KEY_CODE: Final = _any(
-    "(?:invalid|incorrect|expired|revoked)(?:api)?key", "invalid(?:access)?token", "unauthori[sz]ed", "unauthenticated", "authentication(?:error|failed|required)",
+    "(?:invalid|incorrect|expired|revoked)(?:api)?key", "invalid(?:access)?token", "unauthori[sz]ed", "unauthenticated", "auth(?:entication)?(?:error|fail|required)",
     "invalidcredential",
 )  # fmt: skip
 RATE_CODE: Final = _any(
@@ -308,7 +308,7 @@ CAPACITY_CODE: Final = _any(
 PARAMETER_CODE: Final = _any(
     "invalid(?:param|argument|input|value|field|size|duration|ratio|aspectratio|resolution|image|prompt|format|body)", "(?:param|argument|validation|value)(?:eter)?s?error",
     "missing(?:param|required|field)", "(?:param|argument|field)(?:eter)?(?:invalid|missing|required)", "unsupported(?:param|model|size|format|value|duration|ratio|media)", "outofrange",
-    "(?:too|string)(?:long|large|above)", "toolong$", "toolarge$", "unprocessableentity", "badrequest", "durationexceed", "sizeexceed", "promptexceed",
+    "(?:too|string)(?:long|large|above)", "toolong$", "toolarge$", "unprocessableentity", "bad(?:request|userinput)", "durationexceed", "sizeexceed", "promptexceed",
 )  # fmt: skip
 INTERNAL_CODE: Final = _any(
     "internal(?:server|service|system)?(?:error|failure|exception)",

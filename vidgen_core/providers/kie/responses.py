@@ -87,9 +87,9 @@ def said_by(answer: ProviderResponse) -> ErrorBody:
     code = whole(at(answer.json, "code"))
     if code is None:
         return error_body_in(answer.json, answer.status, answer.plain_text)
-    if code == 200 and not answer.ok:
-        code = answer.status
-    return error_body_in(answer.json, code, codes=(str(code),))
+    # Relays have numbers of their own, which are no statuses.
+    status = answer.status if (code == 200 and not answer.ok) or not 100 <= code < 600 else code
+    return error_body_in(answer.json, status, codes=(str(status if code == 200 else code),))
 
 
 def went_well(answer: ProviderResponse) -> bool:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import functools
+import gzip
 import json
 import textwrap
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -901,6 +904,12 @@ def _echoes() -> list[str]:
         base64.b64encode(SECRET.encode()).hex(), base64.b64encode(SECRET.encode().hex().encode()).decode(),
         base64.b32encode(base64.b64encode(SECRET.encode())).decode(),
         str([*SECRET.encode()]), " ".join(map(str, SECRET.encode())), base64.b64encode(SECRET.encode("utf-16-le")).decode(),
+        *(one + "".join(f"{before}{byte:o}" for byte in SECRET.encode()) for one, before in (("", "\\"), ("od: ", " "), ("0", " 0o"))),
+        *(base64.b64encode(code(b"key: " + SECRET.encode())).decode() for code in (gzip.compress, zlib.compress)),
+        functools.reduce(lambda coded, _: base64.b64encode(coded), range(3), f"Bearer {SECRET}".encode()).decode(),
+        "".join(f"&#000{byte};" for byte in SECRET.encode()), quote("".join(f"&#{byte};" for byte in SECRET.encode())),
+        quote(quote(percent)), base64.b64encode(percent.encode()).decode(), "".join(f"\\U{byte:08x}" for byte in SECRET.encode()),
+        base64.b64encode(SECRET.encode("utf-32")).decode(), SECRET.encode().hex().encode().hex().encode().hex(),
         SECRET.encode("utf-16-le").hex(), "".join(f"%u{ord(c):04x}" for c in SECRET), "\u0301".join(SECRET),
     ]  # fmt: skip
 

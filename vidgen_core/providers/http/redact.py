@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import functools
+import html
 import logging
 import re
 import unicodedata
+import zlib
+from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -39,12 +43,17 @@ _SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrs
 _ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])|%([2-7][0-9a-fA-F])|&#(\d{2,3});")
 #: A character in any of the ways of writing it as a number, escaped once more than once.
 _NUMBERED: Final = re.compile(
-    r"(?:%(?:25){0,4}(?:u0{0,4})?|\\{1,4}u\{?0{0,4}|\\{1,4}x|\\|&(?:amp;){0,4}#x0{0,4}|=|0x|U\+00)([2-7][0-9a-f])[;} ]?|&(?:amp;){0,4}#0?(\d{2,3});",
+    r"(?:%(?:25){0,4}(?:u0{0,4})?|\\{1,4}u\{?0{0,6}|\\{1,4}x|\\0{0,4}|&(?:amp;){0,4}#x0{0,4}|=|0x|U\+00)([2-7][0-9a-f])[;} ]?|&(?:amp;){0,4}#0?(\d{2,3});",
     re.IGNORECASE,
 )
 #: Characters written as their numbers one after the other, as programs print bytes.
-_COUNTED: Final = re.compile(r"(?<![0-9])([0-9]{2,3})(?![0-9])[^\w\"'{}]{0,3}")
-_MANY_COUNTED: Final = re.compile(r"(?:[0-9]{2,3}[^\w\"'{}]{1,3}){11}[0-9]{2,3}")
+_COUNTED: Final = re.compile(r"(?<![0-9])(?:0o)?0?([0-9]{2,3})(?![0-9])[^\w\"'{}]{0,3}")
+_MANY_COUNTED: Final = re.compile(r"(?:(?:0o)?[0-9]{2,4}[^\w\"'{}]{1,3}){11}(?:0o)?[0-9]{2,4}")
+#: What can be hexadecimal or base64.
+_CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
+#: How often one is coded in another.
+_CODED_IN_CODED: Final = 4
 #: What can be put between the characters of a key without hiding it from people.
 _BETWEEN: Final = re.compile(r"[\W_]+")
 
@@ -77,7 +86,7 @@ def hide(text: str, *secrets: str) -> str:
             plain = _unescaped(text)
             if plain != text and pattern.search(plain):
                 text = pattern.sub(MASK, plain)
-            if _is_disguised(text, secret):
+            if (_was_disguised if len(text) <= _REPEATED else _is_disguised)(text, secret):
                 return MASK
     return text
 
@@ -87,13 +96,57 @@ def _is_disguised(text: str, secret: str) -> bool:
     forms = _bare_forms(secret)
     if not forms or len(text) < SHORT:
         return False
-    plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    if _MANY_COUNTED.search(plain):
-        plain = _COUNTED.sub(lambda found: chr(int(found[1])), plain)
-    numbered = _NUMBERED.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), plain)
-    bare = [_BETWEEN.sub("", one).lower() for one in {plain, numbered}]
+    bare = [_BETWEEN.sub("", one).lower() for plain in _opened(text) for one in _counted(plain)]
     longest = max(map(len, bare))
     return any(form in one for form in takewhile(lambda form: len(form) <= longest, forms) for one in bare)
+
+
+#: Characters of a text that is remembered: looks at a job are answered with the same ids and links again and again.
+_REPEATED: Final = 1000
+_was_disguised = functools.lru_cache(maxsize=1024)(_is_disguised)
+
+
+def _counted(text: str) -> set[str]:
+    """A text, and the same with numbers as the characters that they may stand for."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
+    found = {plain, _NUMBERED.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), plain)}
+    if _MANY_COUNTED.search(plain):
+        found.add(_COUNTED.sub(lambda found: chr(int(found[1])), plain))
+        found.add(_COUNTED.sub(_of_octal, plain))
+    return found
+
+
+def _of_octal(found: re.Match[str]) -> str:
+    return found[0] if "8" in found[1] or "9" in found[1] else chr(int(found[1], 8))
+
+
+def _opened(text: str) -> Iterator[str]:
+    """A text, and what it says where it is escaped, packed or coded, one in the other."""
+    yield text
+    for _ in range(_CODED_IN_CODED):
+        plain = _CODED.sub(_decoded, html.unescape(unquote(text)))
+        if plain == text:
+            return
+        yield plain
+        text = plain
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """What stands there in hexadecimal or base64, packed or not; what is none of it as it is."""
+    coded = found[0].rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        data = (
+            bytes.fromhex(coded) if _HEXADECIMAL.fullmatch(coded) else base64.b64decode(coded + "=" * (-len(coded) % 4))
+        )
+    except ValueError:
+        return found[0]
+    for way in (47, -15) if not data.isascii() else ():
+        with contextlib.suppress(zlib.error):
+            data = zlib.decompressobj(way).decompress(data, _LONGEST)
+            break
+    # Characters of two or four bytes (UTF-16, UTF-32).
+    data = data.replace(b"\0", b"").removeprefix(b"\xff\xfe")
+    return data.decode() if data.isascii() else found[0]
 
 
 @functools.lru_cache(maxsize=256)

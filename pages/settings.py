@@ -20,7 +20,7 @@ from vidgen_core.dashboard.settings import (
     sections,
 )
 from vidgen_core.dashboard.settings import form as settings_form
-from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.providers import ProviderId
 
 
@@ -38,7 +38,7 @@ def provider(visit: Visit, mode: ProviderId) -> None:
         keys_table.show(visit, mode)
     else:
         st.caption(visit.t("settings.no_key_needed"))
-    form = Form(visit, f"provider_{mode}")
+    form = SettingsForm(visit, f"provider_{mode}")
     with st.container(border=True, key=f"form_provider_{mode}"):
         with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
             takes = settings_form.model(form, mode)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 from doubles import wait_until
 from postgres_server import Postgres
@@ -21,6 +22,7 @@ from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
 from test_figures import lives, rows
 
 from vidgen_core.db import Store, Tx
+from vidgen_core.db.backends.postgres import _SESSION, WRITE_LOCK
 from vidgen_core.db.ledger_chain import line_hash
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.queue import attempts, ledger_lines
@@ -216,6 +218,34 @@ def test_the_lock_of_the_worker_is_one_and_is_lost_with_the_server(
         wait_until(second.acquire)
         assert not first.is_held()
         second.release()
+
+
+def test_a_writer_that_stands_still_in_the_midst_of_a_statement_keeps_nobody_waiting_for_good(
+    postgres_url: str, shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+        monkeypatch.setitem(_SESSION, name, "1s")
+    with closing(psycopg.connect(postgres_url)) as frozen, closing(Store.open(postgres_url)) as other:
+        # As far as many rows in one statement have come: the server waits for the rest and calls that no idling.
+        frozen.execute("SET idle_in_transaction_session_timeout = '1s'")
+        frozen.commit()
+        frozen.pgconn.enter_pipeline_mode()
+        for command in (b"BEGIN", b"SELECT pg_advisory_xact_lock(%d)" % WRITE_LOCK):
+            frozen.pgconn.send_query_params(command, None)
+        frozen.pgconn.send_flush_request()
+        frozen.pgconn.flush()
+        wait_until(lambda: refused(other))
+        wait_until(lambda: not refused(other))
+        with other.write() as tx:
+            tx.projects.ensure("film")
+
+
+def refused(store: Store) -> bool:
+    try:
+        with store.write():
+            return False
+    except StoreError as error:
+        return error.code == "store_locked"
 
 
 def test_a_failure_with_a_nul_is_counted_by_its_kind(shared: Store) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpdate
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -43,6 +44,11 @@ WRITING_LOCK: Final = WRITE_LOCK + 2
 _HOLDER: Final = (
     "FROM pg_locks WHERE granted AND locktype = 'advisory' AND classid = 0 AND objid = {} AND objsubid = 1 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+#: A session whose machine has stood still in the midst of a statement: for the server it is not idle then.
+_STANDS_STILL: Final = (
+    "AND pid IN (SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Client' "
+    "AND greatest(query_start, state_change) < clock_timestamp() - %s::interval)"
 )
 #: Server settings of every session; a writer that stands still must not keep the others waiting for good.
 _SESSION: Final = {
@@ -133,9 +139,21 @@ class PostgresBackend(Backend):
 
             @event.listens_for(engine, "begin")
             def _begin(connection: Connection) -> None:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+                try:
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+                except DBAPIError as error:
+                    if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                        self._end_stuck_writer()
+                    raise
 
         return engine
+
+    def _end_stuck_writer(self) -> None:
+        with self.readers.connect() as connection:
+            connection.exec_driver_sql(
+                f"SELECT pg_terminate_backend(pid) {_HOLDER.format(WRITE_LOCK)} {_STANDS_STILL}",
+                (self._session["idle_in_transaction_session_timeout"],),
+            )
 
     def _set_up(self, connection: psycopg.Connection[Any], session: dict[str, str]) -> None:
         connection.adapters.register_loader("numeric", _WholeNumber)

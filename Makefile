@@ -20,8 +20,9 @@ demo: $(VENV)/.installed ## the sample project rendered to MP4s without a screen
 test: $(VENV)/.installed-dev ## what CI runs: everything but the extended tests
 	$(BIN)/pytest $(WORKERS) -m "not extended"
 
-test-all: $(VENV)/.installed-dev ## the whole suite
-	$(BIN)/pytest $(WORKERS)
+test-all: $(VENV)/.installed-dev ## the whole suite; pages get the machine for themselves
+	$(BIN)/pytest $(WORKERS) -m "not browser"
+	$(BIN)/pytest -n 2 -m browser
 
 check: $(VENV)/.installed-dev ## before each commit: format, lint, types, architecture, fast tests
 	$(BIN)/ruff format --check .

@@ -101,13 +101,3 @@ def test_it_is_set_while_nobody_works(studio: Studio, clock: WallClock, by: int)
     clock.set(by)
     studio.start("c")
     studio.check()
-
-
-@pytest.mark.parametrize("by", [HOURS, -HOURS])
-def test_the_clock_of_one_worker_is_set(studio: Studio, clock: WallClock, tmp_path: Path, by: int) -> None:
-    own = WallClock(tmp_path / "clock")
-    studio.begin(**own.environment)
-    own.set(by)
-    studio.kill("b")
-    studio.start("b")
-    studio.check()

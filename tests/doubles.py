@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from vidgen_core.db import Tx
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.shots import NewShot
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
     Connection,
@@ -53,6 +55,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def queue_takes(tx: Tx, count: int = 1) -> list[Task]:
+    """Tasks of one shot of Yunwu's, alike, in a project of their own."""
+    project = tx.projects.ensure("ep01")
+    [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
+    task = NewTask(
+        project_id=project.id,
+        shot_id=shot.id,
+        provider=ProviderId("yunwu"),
+        model="grok-video-3",
+        params=GenerationParams(prompt="a", aspect_ratio="9:16", size="720P"),
+    )
+    return tx.tasks.add([task] * count)
 
 
 def embedded_worker(monkeypatch: pytest.MonkeyPatch, *, works: bool) -> None:

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from doubles import queue_takes
 from filelock import FileLock
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Journal
 from vidgen_core.domain.errors import Refused, StoreError, VidgenError
-from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import NewShot
-from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Prepared, Submission
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.system.restore import Restored, restore
@@ -39,21 +38,7 @@ def backup(locations: Locations, tmp_path: Path) -> Path:
         journal = Journal(locations.journal)
         journal.begin(0)
         with app.store.write() as tx:
-            project = tx.projects.ensure("ep01")
-            [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
-            params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            tasks = tx.tasks.add(
-                [
-                    NewTask(
-                        project_id=project.id,
-                        shot_id=shot.id,
-                        provider=ProviderId("yunwu"),
-                        model="grok-video-3",
-                        params=params,
-                    )
-                ]
-                * 2
-            )
+            tasks = queue_takes(tx, 2)
         app.cleanup.backup(path)
         held = ActiveTask(tasks[0])
         for change in (
@@ -142,20 +127,7 @@ def test_what_is_no_backup_is_refused(locations: Locations, backup: Path, tmp_pa
 
 def test_a_home_that_was_copied_before_it_bought_anything_knows_it(locations: Locations, tmp_path: Path) -> None:
     with Vidgen.open(locations) as app, app.store.write() as tx:
-        project = tx.projects.ensure("ep01")
-        [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
-        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tx.tasks.add(
-            [
-                NewTask(
-                    project_id=project.id,
-                    shot_id=shot.id,
-                    provider=ProviderId("yunwu"),
-                    model="grok-video-3",
-                    params=params,
-                )
-            ]
-        )
+        queue_takes(tx)
     copy = Locations(Path(shutil.copytree(locations.home, tmp_path / "copy")))
 
     for home, code in ((locations, None), (copy, "lane_home_copied")):

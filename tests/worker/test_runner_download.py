@@ -12,7 +12,7 @@ from runner_bench import Bench
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import GenerationParams, NewTask, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, NewTask, Task, TaskStatus
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.media.video import probe
 
@@ -189,24 +189,25 @@ def test_nothing_is_submitted_while_there_is_no_room_for_results(bench: Bench, m
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
 
 
+def queue_another_prompt(bench: Bench, first: Task) -> Task:
+    """A task like another one but for its prompt."""
+    new = NewTask(
+        project_id=first.project_id,
+        shot_id=first.shot_id,
+        provider=first.provider,
+        model=first.model,
+        params=first.params.model_copy(update={"prompt": "zoom out"}),
+    )
+    with bench.store.write() as tx:
+        [second] = tx.tasks.add([new])
+    return second
+
+
 def test_the_same_bytes_for_another_prompt_are_flagged(bench: Bench) -> None:
     [first] = bench.queue()
-    with bench.store.write() as tx:
-        other = first.params.model_copy(update={"prompt": "zoom out"})
     bench.start()
     bench.wait(first, COMPLETED)
-    with bench.store.write() as tx:
-        [second] = tx.tasks.add(
-            [
-                NewTask(
-                    project_id=first.project_id,
-                    shot_id=first.shot_id,
-                    provider=first.provider,
-                    model=first.model,
-                    params=other,
-                )
-            ]
-        )
+    second = queue_another_prompt(bench, first)
 
     bench.wait(second, COMPLETED)
 
@@ -221,19 +222,7 @@ def test_the_same_video_in_another_file_is_flagged(bench: Bench, small_video: Pa
     bench.start()
     bench.wait(first, COMPLETED)
     bench.provider.video = remuxed(small_video, tmp_path / "again.mp4")
-    with bench.store.write() as tx:
-        other = first.params.model_copy(update={"prompt": "zoom out"})
-        [second] = tx.tasks.add(
-            [
-                NewTask(
-                    project_id=first.project_id,
-                    shot_id=first.shot_id,
-                    provider=first.provider,
-                    model=first.model,
-                    params=other,
-                )
-            ]
-        )
+    second = queue_another_prompt(bench, first)
 
     bench.wait(second, COMPLETED)
 

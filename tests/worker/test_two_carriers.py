@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from doubles import queue_takes
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -20,9 +21,7 @@ from vidgen_core.db import Store
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, Superseded
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import NewShot
-from vidgen_core.domain.tasks import Failure, GenerationParams, NewTask, Task, TaskStatus
+from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import Prepared, RemoteState, RemoteStatus, Submission
 from vidgen_core.worker import transition
 from vidgen_core.worker.clock import Clock
@@ -63,20 +62,7 @@ class TwoCarriers(RuleBasedStateMachine):
         locations = Locations(Path(self.folder.name)).create()
         self.store, self.settings = Store.open(locations.database), SettingsFile(locations).current()
         with self.store.write() as tx:
-            project = tx.projects.ensure("ep01")
-            [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
-            params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            [self.first] = tx.tasks.add(
-                [
-                    NewTask(
-                        project_id=project.id,
-                        shot_id=shot.id,
-                        provider=ProviderId("yunwu"),
-                        model="grok-video-3",
-                        params=params,
-                    )
-                ]
-            )
+            [self.first] = queue_takes(tx)
         self.carriers = [Carrier(ActiveTask(self.first)), Carrier(ActiveTask(self.first))]
         self.remote = Provider()
 
@@ -226,21 +212,7 @@ def store(locations: Locations) -> Store:
 def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Locations) -> None:
     now, own = datetime.now(UTC), SettingsFile(locations).current()
     with store.write() as tx:
-        project = tx.projects.ensure("ep01")
-        [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
-        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tasks = tx.tasks.add(
-            [
-                NewTask(
-                    project_id=project.id,
-                    shot_id=shot.id,
-                    provider=ProviderId("yunwu"),
-                    model="grok-video-3",
-                    params=params,
-                )
-            ]
-            * 3
-        )
+        tasks = queue_takes(tx, 3)
     held = [ActiveTask(task) for task in tasks]
 
     def take(one: ActiveTask) -> object:
@@ -268,20 +240,7 @@ def sending(store: Store, locations: Locations) -> ActiveTask:
     """A task whose intent is on disk."""
     now, own = datetime.now(UTC), SettingsFile(locations).current()
     with store.write() as tx:
-        project = tx.projects.ensure("ep01")
-        [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
-        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        [task] = tx.tasks.add(
-            [
-                NewTask(
-                    project_id=project.id,
-                    shot_id=shot.id,
-                    provider=ProviderId("yunwu"),
-                    model="grok-video-3",
-                    params=params,
-                )
-            ]
-        )
+        [task] = queue_takes(tx)
     slow = ActiveTask(task, worker="slow:1")
     for change in (
         lambda tx: claim.claim(tx, slow, None, None, own, now),

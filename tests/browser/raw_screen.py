@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX
+from streamlit.util import calc_hash
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -45,10 +48,10 @@ class RawScreen:
     ) -> None:
         self._socket.close()
 
-    def run(self) -> None:
+    def run(self, query: str = "") -> None:
         """Ask for the page to be drawn."""
         message = BackMsg()
-        message.rerun_script.query_string = ""
+        message.rerun_script.query_string = query
         self._socket.send(message.SerializeToString())
 
     def press(self, button: str) -> None:
@@ -59,9 +62,18 @@ class RawScreen:
         state.trigger_value = True
         self._socket.send(message.SerializeToString())
 
-    def id_of(self, button: str) -> str:
-        """The id of a button, listened for until it has been drawn."""
-        pattern = re.compile(rb"\$\$ID-[0-9a-f]+-" + button.encode() + rb"(?![a-z_])")
+    def leave_with(self, component: str, page: str, **event: object) -> None:
+        """Send an event of a component along with a change of page: Streamlit merges the two when it is busy."""
+        message = BackMsg()
+        message.rerun_script.page_script_hash = calc_hash(page)
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id = f"{STREAMLIT_INTERNAL_KEY_PREFIX}_{self.id_of(component)}__events"
+        state.json_trigger_value = json.dumps([{"event": name, "value": value} for name, value in event.items()])
+        self._socket.send(message.SerializeToString())
+
+    def id_of(self, widget: str) -> str:
+        """The id of a widget, listened for until it has been drawn."""
+        pattern = re.compile(rb"\$\$ID-[0-9a-f]+-" + widget.encode() + rb"(?![a-z_])")
         while (found := pattern.search(self.heard)) is None:
             self.heard += bytes(self._socket.recv(60))
         return found[0].decode()

@@ -16,6 +16,8 @@ from playwright.sync_api import expect
 from raw_screen import ConnectionClosed, InvalidStatus, RawScreen
 from team import PASSWORDS, sign_in, team, with_passwords
 
+from vidgen_core.dashboard.shots.take_actions import KEY
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.access.sessions import COOKIE
@@ -173,3 +175,17 @@ def test_the_cookie_stays_below_its_path(tmp_path_factory: pytest.TempPathFactor
         kept = answer.headers["set-cookie"].lower()
         assert "path=/team/studio;" in f"{kept};"
         assert "httponly" in kept
+
+
+def test_a_click_that_meets_a_change_of_page_counts(studio: Studio) -> None:
+    project = studio.project("leaving", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.worker.pause()
+    try:
+        with RawScreen(studio.url) as screen:
+            screen.run(f"project={project.name}")
+            click = {"n": 1, "do": "generate", "shot": shot}
+            screen.leave_with(KEY, "tasks", acts={"acts": [click]})
+            wait_until(lambda: studio.vidgen.tasks.counts(project.id)[TaskStatus.QUEUED] == 3)
+    finally:
+        studio.vidgen.worker.resume()

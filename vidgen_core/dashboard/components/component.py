@@ -8,11 +8,12 @@ data, Streamlit looks through all of it for tables first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vidgen_core import web_components
 from vidgen_core.dashboard.components.media import outside
@@ -51,8 +52,33 @@ def mount(name: str, key: str, data: Mapping[str, Any], **callbacks: Any) -> Non
         key=key,
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
         height="content",
-        **callbacks,
+        **{on: partial(_call, key, callback) for on, callback in callbacks.items()},
     )
+    context = get_script_run_ctx()
+    if callbacks and context is not None:
+        ids = context.shared.widget_ids_this_run.snapshot()
+        st.session_state[_events(key)] = next((one for one in ids if one.endswith(f"-{key}__events")), None)
+
+
+def _call(key: str, callback: Callable[[], None]) -> None:
+    """Call back with the event in the component's state.
+
+    On the way to another page Streamlit clears that state before it calls, and keeps the event itself.
+    """
+    if key in st.session_state:
+        callback()
+        return
+    told = st.session_state.get(st.session_state[_events(key)]) or []
+    st.session_state[key] = {one["event"]: one["value"] for one in told}
+    try:
+        callback()
+    finally:
+        del st.session_state[key]
+
+
+def _events(key: str) -> str:
+    """Where the id stands under which Streamlit keeps the events of a component."""
+    return f"_{key}_events"
 
 
 @cache

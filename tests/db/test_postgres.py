@@ -105,21 +105,136 @@ def test_a_role_without_rights_is_one_sentence_and_it_goes_on_when_it_has_them(
             connection.execute("DROP ROLE reader")
 
 
+OTHERS = "store_of_others"
+
+
 @pytest.mark.parametrize(
-    ("statement", "code"),
+    ("statement", "table"),
     [
-        ("UPDATE alembic_version SET version_num = '9999'", "store_too_new"),
-        ("DROP TABLE alembic_version", "store_of_others"),
+        ("CREATE TABLE people (id int)", "people"),
+        ("CREATE TABLE tasks (id int)", "tasks"),
+        ("CREATE VIEW tasks AS SELECT 1 AS id", "tasks"),
+        ("CREATE TYPE tasks AS ENUM ('done')", "tasks"),
+        ("CREATE TABLE alembic_version AS SELECT 'ab12' AS version_num; CREATE TABLE people (id int)", "people"),
+        ("CREATE TABLE alembic_version (version_num text)", "alembic_version"),
     ],
 )
-def test_a_database_of_others_is_left_alone(postgres_url: str, statement: str, code: str) -> None:
-    import psycopg
+def test_a_database_of_others_is_left_alone(postgres: Postgres, statement: str, table: str) -> None:
+    url = postgres.new()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute(statement)
+        before = tables(connection)
+        with pytest.raises(StoreError) as caught:
+            Store.open(url)
+        assert (caught.value.code, caught.value.params["table"]) == (OTHERS, table)
+        assert tables(connection) == before
 
+
+def tables(connection: psycopg.Connection[tuple[str]]) -> list[tuple[str]]:
+    return connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+
+
+def test_the_engine_and_what_belongs_to_the_server_may_be_there_first(postgres: Postgres) -> None:
+    url = postgres.new()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("CREATE TABLE pgqueuer_log (id int)")
+        connection.execute("CREATE TABLE spots (id int); CREATE TYPE colour AS ENUM ('red')")
+        # What an extension brought, without one that has to be installed on the machine of the tests.
+        for kind, name in (("TABLE", "spots"), ("TYPE", "colour")):
+            connection.execute(f"ALTER EXTENSION plpgsql ADD {kind} {name}")
+    Store.open(url).close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("DELETE FROM alembic_version", "alembic_version"),
+        ("DROP TABLE alembic_version", "alembic_version"),
+        ("DROP TABLE log", "log"),
+        ("ALTER TABLE projects DROP COLUMN archived_at", "projects.archived_at"),
+        ("DROP INDEX attempts_of_task", "attempts_of_task"),
+        ("ALTER TABLE takes DROP CONSTRAINT takes_task_id_key", "takes_task_id_key"),
+        ("ALTER TABLE state DROP CONSTRAINT state_pkey", "state_pkey"),
+        ("DROP TRIGGER task_added ON tasks", "task_added"),
+        ("ALTER TABLE tasks DISABLE TRIGGER task_added", "task_added"),
+        ("DELETE FROM revision", "revision"),
+        ("CREATE SCHEMA apart; ALTER TABLE log SET SCHEMA apart", "log"),
+    ],
+)
+def test_a_database_of_which_a_part_is_missing_is_not_used(postgres_url: str, statement: str, missing: str) -> None:
     with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
         connection.execute(statement)
     with pytest.raises(StoreError) as caught:
         Store.open(postgres_url)
-    assert caught.value.code == code
+    assert (caught.value.code, caught.value.params["missing"]) == ("store_incomplete", missing)
+    # A restore that is still under way brings the rest.
+    assert caught.value.passes
+
+
+def test_a_database_of_a_later_version_is_left_alone(postgres_url: str) -> None:
+    with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError) as caught:
+        Store.open(postgres_url)
+    assert caught.value.code == "store_too_new"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "mended", "code"),
+    [
+        ("ALTER DATABASE {} ALLOW_CONNECTIONS false", "ALTER DATABASE {} ALLOW_CONNECTIONS true", "store_server_full"),
+        ("ALTER DATABASE {} CONNECTION LIMIT 0", "ALTER DATABASE {} CONNECTION LIMIT -1", "store_server_full"),
+        (
+            "REVOKE CONNECT ON DATABASE {} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {} TO guest",
+            "store_server_read_only",
+        ),
+        ("REVOKE ALL ON DATABASE {} FROM guest", "ALTER DATABASE {} OWNER TO guest", "store_server_read_only"),
+    ],
+)
+def test_a_database_that_lets_nobody_in_says_so_and_opens_when_it_is_mended(
+    postgres: Postgres, trouble: str, mended: str, code: str
+) -> None:
+    url = postgres.new()
+    name = url.rpartition("/")[2]
+    postgres.run("CREATE ROLE guest LOGIN")
+    try:
+        if "OWNER" not in mended:
+            postgres.run(f"ALTER DATABASE {name} OWNER TO guest")
+            with closing(psycopg.connect(url, autocommit=True)) as connection:
+                connection.execute("GRANT ALL ON SCHEMA public TO guest")
+            postgres.run(f"REVOKE ALL ON DATABASE {name} FROM guest")
+        postgres.run(trouble.format(name))
+        with pytest.raises(StoreError) as caught:
+            Store.open(url.replace("vidgen@", "guest@"))
+        assert (caught.value.code, caught.value.passes) == (code, True)
+        postgres.run(mended.format(name))
+        write_to(url.replace("vidgen@", "guest@"))
+    finally:
+        postgres.drop(url)
+        postgres.run("DROP ROLE guest")
+
+
+def test_a_schema_that_a_role_may_not_use_is_a_matter_of_its_rights(postgres: Postgres) -> None:
+    url = postgres.new()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("DROP SCHEMA public")
+    with pytest.raises(StoreError) as caught:
+        Store.open(url)
+    assert caught.value.code == "store_server_read_only"
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP TABLE texts CASCADE", "ALTER TABLE projects DROP COLUMN archived_at CASCADE"]
+)
+def test_a_part_that_is_lost_while_a_store_is_open_is_the_servers_fault(
+    postgres_url: str, shared: Store, statement: str
+) -> None:
+    with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
+        connection.execute(statement)
+    with pytest.raises(StoreError) as caught:
+        everything(shared)
+    assert caught.value.code == "store_server_broken"
 
 
 def test_a_database_that_cannot_keep_every_text_is_refused(postgres: Postgres) -> None:

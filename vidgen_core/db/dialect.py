@@ -224,11 +224,12 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
         return StoreError("store_login_refused", place=where)
     if code == "3D000":
         return StoreError("store_database_missing", place=where)
-    if code in ("25006", "42501"):
+    if code in ("25006", "42501", "3F000"):
+        # 3F000: of the schemas that it would write to, it may use none.
         return StoreError("store_server_read_only", place=where)
     if code == "53300":
         return StoreError("store_server_full", place=where)
-    if code.startswith(("XX", "58", "55", "42P01", "3F")):
+    if code.startswith(("XX", "58", "55", "42P01", "42P10", "42703", "42883")):
         return StoreError("store_server_broken", place=where, code=code)
     if code.startswith(("08", "53", "57", "25P03", "25P04")):
         return StoreError("store_server_away", place=where)
@@ -241,9 +242,10 @@ _SAID: Final = (
     ("store_database_missing", r'database ".*" does not exist'),
     (
         "store_login_refused",
-        r'role ".*" does not exist|authentication failed|no password|pg_hba|permitted to log in|denied',
+        r'role ".*" does not exist|authentication failed|no password|pg_hba|permitted to log in',
     ),
-    ("store_server_full", r"too many c|connection slots"),
+    ("store_server_read_only", r"permission denied"),
+    ("store_server_full", r"too many c|connection slots|not currently accepting connections"),
     ("store_server_tls", r"support SSL|certificate|sslmode"),
 )
 

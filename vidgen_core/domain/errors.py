@@ -115,7 +115,14 @@ class RunnerBusy(VidgenError):
 
 
 _PASSING_AT_STORES: Final = frozenset(
-    {"store_locked", "store_server_away", "store_server_broken", "store_server_full", "store_server_read_only"}
+    {
+        "store_incomplete",
+        "store_locked",
+        "store_server_away",
+        "store_server_broken",
+        "store_server_full",
+        "store_server_read_only",
+    }
 )
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpdate
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -25,7 +25,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from vidgen_core.db import dialect, migrations
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.schema import metadata
+from vidgen_core.db.schema.queue import ledger_lines
+from vidgen_core.db.schema.system import revision
 from vidgen_core.db.transaction import CHANNEL, REVISION
+from vidgen_core.db.triggers import TRIGGERS
 from vidgen_core.domain.errors import StoreError
 
 try:
@@ -49,6 +52,22 @@ _HOLDER: Final = (
 _STANDS_STILL: Final = (
     "AND pid IN (SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Client' "
     "AND greatest(query_start, state_change) < clock_timestamp() - %s::interval)"
+)
+_HERE: Final = "CAST(current_schema() AS regnamespace)"
+#: What the schema holds, each table and view being a type, too; without what extensions and the engine brought.
+_PRESENT: Final = (
+    f"SELECT typname FROM pg_type WHERE typnamespace = {_HERE} AND typelem = 0 AND typname NOT LIKE 'pgqueuer%%' "  # noqa: S608
+    "AND NOT EXISTS (SELECT FROM pg_depend WHERE deptype = 'e' AND objid IN (pg_type.oid, typrelid)) "
+    "ORDER BY typname = 'alembic_version', typname"
+)
+#: The first of ``_parts`` that is not there, or does not work.
+_MISSING: Final = (
+    "SELECT part FROM unnest(%s::text[]) AS part WHERE part NOT IN ("  # noqa: S608
+    f"SELECT relname FROM pg_class WHERE relnamespace = {_HERE} UNION ALL "
+    "SELECT relname || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+    f"WHERE relnamespace = {_HERE} AND NOT attisdropped UNION ALL "
+    "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+    f"WHERE relnamespace = {_HERE} AND tgenabled <> 'D') LIMIT 1"
 )
 #: Server settings of every session; a writer that stands still must not keep the others waiting for good.
 _SESSION: Final = {
@@ -178,12 +197,27 @@ class PostgresBackend(Backend):
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
             if encoding != "UTF8":
                 raise StoreError("store_not_utf8", place=self.place, encoding=str(encoding))
-            if migrations.current(connection) is None:
-                foreign = sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())
-                if foreign:
-                    raise StoreError("store_of_others", place=self.place, table=foreign[0])
+            present = connection.exec_driver_sql(_PRESENT).scalars().all()
+            if ledger_lines.name in present:
+                self._check_whole(connection)
+            elif present:
+                raise StoreError("store_of_others", place=self.place, table=present[0])
             if not migrations.is_current(connection):
                 migrations.upgrade(connection)
+
+    def _check_whole(self, connection: Connection) -> None:
+        """Refuse a schema of which a part is missing: without a trigger money is not counted.
+
+        :raises StoreError: ``store_incomplete`` (missing)
+        """
+        found = migrations.current(connection)
+        missing = None if found else "alembic_version"
+        if found == migrations.HEAD:
+            missing = connection.exec_driver_sql(_MISSING, (_parts(),)).scalar()
+            if not missing and connection.execute(revision.select()).first() is None:
+                missing = revision.name
+        if missing:
+            raise StoreError("store_incomplete", place=self.place, missing=str(missing))
 
     def _revision(self) -> int:
         if self._listener is None or not self._listener.is_alive():
@@ -349,6 +383,16 @@ class AdvisoryRunnerLock:
             self._session = None
             return False
         return True
+
+
+def _parts() -> list[str]:
+    """Names of all that the schema consists of, as the server calls them."""
+    parts = [*TRIGGERS]
+    for table in metadata.sorted_tables:
+        parts += [table.name, f"{table.name}_pkey", *(str(index.name) for index in table.indexes)]
+        for column in table.columns:
+            parts += [f"{table.name}.{column.name}"] + [f"{table.name}_{column.name}_key"] * bool(column.unique)
+    return parts
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:

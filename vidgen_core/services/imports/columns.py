@@ -38,14 +38,21 @@ _RANKS: Final = {
 }
 _KEPT: Final = frozenset(plain_header(name) for name in KEPT)
 _ROLES: Final = {plain_header(name): ReferenceRole(role) for role, names in _REFERENCES.items() for name in names}
-#: ``参考图2``, ``reference_3``; the first is the shot's own picture.
-_NUMBERED: Final = re.compile(r"(?:参考图片?|图片|參考圖|reference(?:image|url)?|ref(?:image)?|image)([2-9]|[12]\d|30)")
+#: ``参考图2``, ``图二``, ``reference_3``; the first is the shot's own picture unless another column has that.
+_NUMBERED: Final = re.compile(
+    r"(?:参考图片?|图片?|參考圖|reference(?:image|url)?|ref(?:image|img)?|image)([1-9]|[12]\d|30|[一二三四五六七八九十])"
+)
+#: Names of the shot's own picture that mean another one, where a column stands beside them that has it.
+_OTHER: Final = re.compile(r"参考|參考|参照|참조|r[eé]f|" + _NUMBERED.pattern)
+#: Names of the shot's own picture, those first that say that the video begins with it.
+_PICTURES: Final = (re.compile(r"首|起始|最初|first|start|첫"), re.compile(rf"(?!{_OTHER.pattern})"), re.compile(""))
 
 
 def _role_of(header: str) -> ReferenceRole | None:
     """What the reference picture shows that is named under a header; None under another one."""
     plain = plain_header(header)
-    return ReferenceRole.CHARACTER if _NUMBERED.fullmatch(plain) else _ROLES.get(plain)
+    is_other = (_known(header) or (0, ""))[1] == "image" and _OTHER.match(plain)
+    return ReferenceRole.CHARACTER if is_other or _NUMBERED.fullmatch(plain) else _ROLES.get(plain)
 
 
 class ListChoice(Frozen):
@@ -120,6 +127,7 @@ _BESIDE: Final = (
         "chinese",
         "ai",
         "url",
+        "urls",
         "path",
         "链接",
         "地址",
@@ -173,21 +181,28 @@ def _as_one(header: str) -> tuple[int, str] | None:
     if plain in _RANKS or plain in _KEPT:
         return _RANKS.get(plain)
     bare = plain[:_LONGEST]
-    while (word := next(filter(bare.startswith, _BESIDE), "")) and bare != word:
-        bare = bare.removeprefix(word)
     while (word := next(filter(bare.endswith, _BESIDE), "")) and bare != word:
         bare = bare.removesuffix(word)
+    # A name may begin like such a word: ``end_image``.
+    while bare not in _RANKS and (word := next(filter(bare.startswith, _BESIDE), "")) and bare != word:
+        bare = bare.removeprefix(word)
     known = _RANKS.get(bare)
     return (known[0] + _LATER, known[1]) if known else None
 
 
 def _by_name(headers: Sequence[str]) -> dict[str, int]:
-    best: dict[str, tuple[int, int]] = {}
+    best: dict[str, tuple[int, int, int]] = {}
     for index, header in enumerate(headers):
-        known = _known(header)
-        if known and (known[1] not in best or known[0] < best[known[1]][0]):
-            best[known[1]] = known[0], index
-    return {field: index for field, (_, index) in best.items()}
+        if known := _known(header):
+            rank, field = known
+            best[field] = min(best.get(field, (len(_PICTURES), 0, 0)), (_standing(header, field), rank, index))
+    return {field: index for field, (_, _, index) in best.items()}
+
+
+def _standing(header: str, field: str) -> int:
+    """Which of several columns with pictures has the shot's own: one that says so before one that may hold another picture."""
+    plain = plain_header(header)
+    return next(place for place, says in enumerate(_PICTURES) if field != "image" or says.match(plain))
 
 
 def _as_chosen(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:

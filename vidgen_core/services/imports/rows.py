@@ -8,7 +8,15 @@ from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams
 from vidgen_core.services.imports.columns import Columns, plain_header
-from vidgen_core.services.imports.material import MOST, OtherPicture, chains_of, mode_of, others_of, sound_of
+from vidgen_core.services.imports.material import (
+    MOST,
+    OtherPicture,
+    chains_of,
+    each_apart,
+    mode_of,
+    others_of,
+    sound_of,
+)
 from vidgen_core.services.imports.numbers import NUMERALS, mend, number_of, numeral, plain_digits
 from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
@@ -19,10 +27,14 @@ from vidgen_core.services.imports.readers.pictures import (
     find_picture,
     several_pictures,
 )
-from vidgen_core.services.imports.values import clean, is_default, lengths, read_params, span
+from vidgen_core.services.imports.values import AUTOMATIC, clean, is_default, lengths, read_params, span
 
 LONGEST_NUMBER: Final = 64
 LONGEST_PROMPT: Final = 20_000
+#: Fields in which a word or a dash may say that there is nothing.
+_MAY_BE_NONE: Final = frozenset((
+    "image", "last_frame", "references", "negative_prompt", "script", "watermark", "callback_url",
+))  # fmt: skip
 
 
 class ListRow(NamedTuple):
@@ -47,8 +59,9 @@ def cut_row(
     texts = [clean(value) for value in values]
     if not any(texts) and not pictures:
         return None
+    taken = columns.meant
+    texts = ["" if taken.get(index) in _MAY_BE_NONE and is_default(text) else text for index, text in enumerate(texts)]
     cells = {field: texts[index] for field, index in columns.fields.items() if index < len(texts)}
-    taken = set(columns.meant)
     extra = {
         columns.unknown.get(index, f"#{index + 1}"): text
         for index, text in enumerate(texts)
@@ -69,7 +82,7 @@ def plan_rows(
     rows: Iterable[ListRow], source: str, around: Surroundings, progress: Progress | None = None
 ) -> tuple[PlannedShot, ...]:
     """A planned shot for each row, in their order, with its verdict."""
-    every = _with_lengths([row if row.broken else _further_as_references(row, around) for row in rows])
+    every = _with_lengths([row if row.broken else _apart(row, around) for row in rows])
     found = [ListedPicture() if row.broken else _picture_of(row, around) for row in every]
     others = [[] if row.broken else [_listed(other, around) for other in row.others] for row in every]
     checked = iter(check_pictures([*found, *(picture for some in others for picture in some)], progress))
@@ -93,8 +106,9 @@ def _with_lengths(rows: list[ListRow]) -> list[ListRow]:
     ]
 
 
-def _further_as_references(row: ListRow, around: Surroundings) -> ListRow:
-    """The row with one picture as its first frame; further ones on it, or in its cell, are references."""
+def _apart(row: ListRow, around: Surroundings) -> ListRow:
+    """The row with each of its pictures by itself: one as its first frame; further ones on it, or in its cell, are references."""
+    row = row._replace(others=each_apart(row.others, lambda text: several_pictures(text, around)))
     first, *more = row.pictures or several_pictures(row.cells.get("image", ""), around) or ("",)
     if not more:
         return row
@@ -242,7 +256,7 @@ def _options(row: ListRow, params: dict[str, Any]) -> tuple[list[Reason], dict[s
     for field, read in (("sound", sound_of), ("mode", mode_of)):
         text = row.cells.get(field, "")
         meant = read(text)
-        if not text or (meant is None and is_default(text)):
+        if not text or (meant is None and (is_default(text) or text.casefold() in AUTOMATIC)):
             continue
         if meant is None:
             unclear.append(Reason(f"{field}_unclear", {"value": text[:40]}))

@@ -53,6 +53,10 @@ _DEFAULTS: Final = frozenset(
         "默認",
         "不限",
         "无",
+        "無",
+        "没有",
+        "暂无",
+        "空",
         "待定",
         "default",
         "any",
@@ -71,6 +75,10 @@ _DEFAULTS: Final = frozenset(
         "\\n",
     ]
 )
+
+
+#: Words that leave a value to the model.
+AUTOMATIC: Final = frozenset(("auto", "automatic", "自动", "自動", "adaptive", "自适应"))
 
 
 def is_default(text: str) -> bool:
@@ -94,7 +102,7 @@ def _ratio(text: str) -> str:
     Words for it and sizes in pixels are its shape.
     """
     plain = unicodedata.normalize("NFKC", text).casefold().strip()
-    if plain in ("auto", "自动", "adaptive", "自适应"):
+    if plain in AUTOMATIC:
         return "Auto"
     if found := re.search(
         r"(?<![\d.])(\d{1,4}(?:\.\d{1,4})?)\s*[:∶比/x×*]\s*(\d{1,4}(?:\.\d{1,4})?)(?::00)?(?![\d.:])", plain
@@ -222,7 +230,9 @@ def lengths(cells: Sequence[str]) -> list[str]:
     return [said.get(place, text) for place, text in enumerate(cells)]
 
 
-def _duration(text: str) -> float:
+def _duration(text: str) -> float | None:
+    if text.casefold() in AUTOMATIC:
+        return None
     ends = span(text)
     seconds = ends[1] if ends else _seconds(text)
     if not 0 < seconds <= LONGEST:
@@ -250,9 +260,17 @@ def _link(text: str) -> str:
 
 
 def _short(text: str) -> str:
+    """A name, in letters of the usual width."""
+    text = unicodedata.normalize("NFKC", text)
     if len(text) > 200 or "\n" in text:
         raise _Wrong(Reason("value_too_long", {"value": text[:40], "limit": 200}))
     return text
+
+
+def _size(text: str) -> str:
+    """``1080P``, ``1920x1080``, ``auto``"""
+    plain = re.sub(r"(?<=\d)\s*+[x×*]\s*+(?=\d)", "x", _short(text), flags=re.IGNORECASE)
+    return "auto" if plain.casefold() in AUTOMATIC else plain
 
 
 def _negative(text: str) -> str:
@@ -270,7 +288,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "provider": _provider,
     "model": _short,
     "aspect_ratio": _ratio,
-    "size": _short,
+    "size": _size,
     "duration": _duration,
     "takes": _takes,
     "seed": _seed,

@@ -14,6 +14,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.loose_json import Damaged, keys_of_parts, read_json, read_loosely, read_whole
+from vidgen_core.services.imports.material import said_references
 from vidgen_core.services.imports.numbers import number_of
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
@@ -471,6 +472,8 @@ def _text(value: Any, field: str = "") -> str:
         case {"type": str(kind)} if field and kind in value:
             # As Notion writes its cells.
             return _text(value[kind], field)
+        case list() | dict() if field == "references":
+            return "\n".join(filter(None, said_references(value)))
         case dict() if field and (
             said := next((value[key] for key in _SAYS if isinstance(value.get(key), str | int | float)), None)
         ):

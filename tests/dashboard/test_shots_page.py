@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import NewShot, Shot, ShotParams
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.services.system.cleanup import CLEANED
 
 
@@ -193,6 +193,24 @@ def test_a_failed_take_says_why_and_offers_free_ways_before_paid_ones(screen: Sc
     shown = screen.takes()["v1"]
     assert shown["steps"] == [["look_again", "Look again · free"], ["submit_again", "Generate again · ≈¥0.40"]]
     assert shown["why"].startswith("No result came within the time limit")
+
+
+def test_a_take_that_waits_for_a_person_says_why_and_is_started_on_its_card(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.give_key(ProviderId("yunwu"))
+    with screen.app.store.write() as tx:
+        failure = Failure(
+            kind=ErrorKind.PARAMETER, code="asked_left_out", params={"cause": "seed_not_taken", "model": "m"}
+        )
+        tx.tasks.move(task.id, TaskStatus.PENDING, failure=failure)
+    screen.run()
+    shown = screen.takes()["v1"]
+    assert shown["state"] == "Waiting"
+    assert shown["steps"] == [["start", "Start · ≈¥0.40"]]
+    assert "m takes no seed; it is left out. Start it" in shown["why"]
+
+    screen.do(do="step", task=task.id, name="start")
+    assert screen.status(task) is TaskStatus.QUEUED
 
 
 def test_looking_again_opens_the_take_again_free_of_charge(screen: Screen) -> None:

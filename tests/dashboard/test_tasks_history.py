@@ -11,7 +11,7 @@ from screens import Screen, open_screen
 from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 
 
 @pytest.fixture
@@ -44,6 +44,19 @@ def test_every_attempt_says_what_was_sent_what_came_back_and_what_it_cost(screen
     assert [box.label for box in screen.at.expander if "picture" in box.label] == [
         "What was sent · 1 picture (412 kB)"
     ] * 2
+
+
+def test_a_task_that_waits_for_a_person_is_started_from_its_drawer(screen: Screen) -> None:
+    (task,) = screen.add_tasks()
+    screen.give_key(ProviderId("yunwu"))
+    with screen.app.store.write() as tx:
+        tx.tasks.move(task.id, TaskStatus.PENDING, failure=Failure(kind=ErrorKind.PARAMETER, code="run_over"))
+    open_drawer(screen, task)
+
+    assert screen.at.button(key="history_start").label == "Start · ≈¥0.40"
+
+    screen.press("history_start")
+    assert screen.status(task) is TaskStatus.QUEUED
 
 
 def test_a_timed_out_task_is_asked_about_for_free(screen: Screen) -> None:

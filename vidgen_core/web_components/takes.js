@@ -165,7 +165,7 @@ class Slot {
     set(this.yes, "textContent", channel.data.words.confirm_price)
   }
 
-  // --- ended without a video
+  // --- waits for a person, or ended without a video
 
   build_ended() {
     this.why = make("p", "facts")

@@ -64,7 +64,7 @@ def group(tasks: Sequence[Task]) -> list[Group]:
     table = app.budget.table()
     for task in tasks:
         *free, again = app.tasks.steps(task, table) or (None,)
-        if again is None:
+        if again is None or again.name is not StepName.SUBMIT_AGAIN:
             continue
         name = (task.failure.kind.value if task.failure else "cancelled") + (".free" if _has_free_step(free) else "")
         kept = found.setdefault(name, Group(name, [], []))

@@ -71,6 +71,7 @@ TASK_ACTIONS: Final[tuple[Action[Actionable], ...]] = (
         lambda item: item.task.status is TaskStatus.PENDING,
         ":material/play_arrow:",
         places=_BAR_AND_ALL,
+        step=StepName.START,
         price=_start_price,
         statuses=frozenset({TaskStatus.PENDING}),
     ),

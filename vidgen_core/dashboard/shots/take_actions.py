@@ -224,7 +224,7 @@ def _accept_price(task_id: int, price: Money | None) -> None:
 
 
 def _take_step(visit: Visit, task: Task, name: object) -> None:
-    """A way on from a failure, as long as it is still one."""
+    """A way on for a task that does not go on by itself, as long as it is still one."""
     step: Step | None = next((step for step in visit.app.tasks.steps(task) if step.name == name), None)
     if step is None:
         return
@@ -234,17 +234,17 @@ def _take_step(visit: Visit, task: Task, name: object) -> None:
         ask_for_link(task.id)
     if step.asks:
         ask_to_submit_again(task.id, step)
-    ids = [task.id]
-    if step.name is StepName.SUBMIT_AGAIN:
-        preflight.order_tasks(ids, lambda: _submit_again(ids))
+    ids, verb = [task.id], "retry" if step.name is StepName.SUBMIT_AGAIN else step.name.value
+    if step.name in (StepName.SUBMIT_AGAIN, StepName.START):
+        preflight.order_tasks(ids, lambda: _act_on(ids, verb))
         return
-    _report(visit, batches.VERBS[step.name](visit.app, ids).refused)
+    _act_on(ids, verb)
 
 
 @handle_errors
-def _submit_again(ids: list[int]) -> None:
+def _act_on(ids: list[int], verb: str) -> None:
     visit = current_visit()
-    _report(visit, visit.app.tasks.retry(ids).refused)
+    _report(visit, batches.VERBS[verb](visit.app, ids).refused)
 
 
 def _report(visit: Visit, refused: Sequence[tuple[int, str, dict[str, object]]]) -> None:

@@ -199,7 +199,8 @@ def _of_slot(context: CardContext, view: ShotView, slot: Slot) -> dict[str, Any]
 
 
 def _of_task(context: CardContext, task: Task) -> dict[str, Any]:
-    return _ended(context, task) if task.status in ENDED else _under_way(context, task)
+    held = task.status is TaskStatus.PENDING and task.failure is not None
+    return _ended(context, task) if held or task.status in ENDED else _under_way(context, task)
 
 
 def _under_way(context: CardContext, task: Task) -> dict[str, Any]:
@@ -231,9 +232,7 @@ def _facts(t: Text, task: Task) -> list[str]:
         facts.append(t.duration(round(spent)))
     if working and task.polled_at is not None and not task.provider.is_free:
         facts.append(t("shots.polled", ago=t.ago((moment - task.polled_at).total_seconds())))
-    if task.status is TaskStatus.PENDING and task.failure is not None:
-        facts.append(t.failure(task.failure))
-    elif task.awaits is not None:
+    if task.awaits is not None:
         facts.append(t("chain.waits", shot=task.awaits))
     if task.due_at is not None and task.status is TaskStatus.QUEUED and task.due_at > moment:
         facts.append(t("shots.due", time=t.duration((task.due_at - moment).total_seconds(), about=True)))
@@ -241,7 +240,7 @@ def _facts(t: Text, task: Task) -> list[str]:
 
 
 def _ended(context: CardContext, task: Task) -> dict[str, Any]:
-    """A take that ended without a video: why, and the ways on from free to paid."""
+    """A take that waits for a person, or ended without a video: why, and the ways on from free to paid."""
     t = context.t
     steps = context.app.tasks.steps(task, context.prices) if context.maker else ()
     return {

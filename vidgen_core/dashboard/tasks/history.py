@@ -24,7 +24,7 @@ from vidgen_core.dashboard.tasks import log_view
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.queries import LogFilter
-from vidgen_core.domain.tasks import LIVE, Task
+from vidgen_core.domain.tasks import ENDED, LIVE, Task
 from vidgen_core.i18n import STATUS_ICONS, Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.recovery import Step, StepName
@@ -146,7 +146,7 @@ def _adopting(task_id: int) -> None:
     visit = current_visit()
     task = visit.app.tasks.get(task_id)
     steps: dict[StepName, Step] = {step.name: step for step in visit.app.tasks.steps(task)}
-    if task.provider.is_free or not steps or not task.attempts:
+    if task.provider.is_free or task.status not in ENDED or not steps or not task.attempts:
         return
     t = visit.t
     box = st.expander(t("tasks.adopt"), icon=":material/link:", expanded=StepName.ADOPT in steps)

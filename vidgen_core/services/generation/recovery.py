@@ -1,4 +1,4 @@
-"""The ways on from a task that ended without a video: free ones, and the one that pays again."""
+"""The ways on from a task that waits for a person or ended without a video: free ones, and the one that pays."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ class Outcome(Frozen):
 
 
 class StepName(StrEnum):
-    """The ways on from a failed task, from free to paid."""
+    """The ways on from a task that does not go on by itself, from free to paid."""
 
     LOOK_AGAIN = "look_again"
     DOWNLOAD_AGAIN = "download_again"
     ENTER_LINK = "enter_link"
     ADOPT = "adopt"
     SUBMIT_AGAIN = "submit_again"
+    #: Of a task that was never sent.
+    START = "start"
 
 
 class Step(Frozen):
@@ -75,6 +77,8 @@ def refuse(task: Task, code: str, **params: Any) -> Refusal:
 
 def steps(task: Task, cost: Money | None) -> tuple[Step, ...]:
     """What can be done about ``task``, free ways first; ``cost`` is what submitting again would."""
+    if task.status is TaskStatus.PENDING:
+        return (Step(name=StepName.START, free=task.provider.is_free, money=task.cost),)
     if task.status not in REOPENABLE:
         return ()
     found = [Step(name=name) for name in _free_steps(task)]

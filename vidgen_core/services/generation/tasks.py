@@ -311,11 +311,11 @@ class Tasks(TaskList):
 
     @requires(Role.VIEWER)
     def steps(self, task: Task, table: Sequence[money.Price] | None = None) -> tuple[Step, ...]:
-        """The ways on from a task that ended without a video, from free to paid.
+        """The ways on from a task that waits for a person or ended without a video, from free to paid.
 
         :param table: ``budget.table()``, for those who ask after many tasks
         """
-        if task.status not in recovery.REOPENABLE:
+        if task.status not in recovery.REOPENABLE | {TaskStatus.PENDING}:
             return ()
         own = self._ctx.price_table() if table is None else table
         return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))

@@ -96,6 +96,17 @@ async def test_a_model_published_only_in_the_catalogue_is_usable(kie, world) -> 
     assert "prompt_over_limit" in {one.code for one in kie.check(NEW, make_params("x" * 901))}
 
 
+async def test_a_new_list_is_told_with_its_prices_before_all_schemas_are_read(kie, world) -> None:
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": NEW}}
+    assert await kie.refresh_models(KEY) is True
+    first = dict(world.server.stats()["lookups"])
+    assert {one.model for one in await kie.price_list() or ()} >= {NEW, "veo-3-1"}
+    assert sum(count for model, count in first.items() if model != "models") < 10
+    assert await kie.refresh_models(KEY) is True
+    assert len(world.server.stats()["lookups"]) > len(first) + 20
+
+
 async def test_the_switch_is_off_and_nothing_is_asked(kie, world) -> None:
     world.options = {"kie": {"live_catalogue": False}}
     assert await kie.refresh_models(KEY) is False

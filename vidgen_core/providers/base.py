@@ -383,6 +383,8 @@ class Provider(ABC):
     async def refresh_models(self, key: Key | None) -> bool:
         """Read what the provider publishes of its models, where that has become old; True where something has changed.
 
+        There may be more to read then.
+
         Costs nothing and never raises RemoteError; nobody waits for it.
         """
         return False

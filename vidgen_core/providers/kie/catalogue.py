@@ -43,6 +43,8 @@ TRIES: Final = 3
 LIST_AGE: Final = 3600.0
 SCHEMA_AGE: Final = 24 * 3600.0
 RATE_AGE: Final = 1800.0
+#: Schemas that are read at most together with a new list.
+_WITH_LIST: Final = 3
 #: Models of a catalogue that are kept; characters of a price.
 MOST_MODELS: Final = 1000
 _PRICE: Final = 4000
@@ -141,6 +143,8 @@ class Catalogue:
     async def refresh(self, base_url: str, key: Key | None, wanted: Iterable[str] = (), *, most: int = 40) -> bool:
         """Read what has become old, the ``wanted`` models first; what fails leaves what was known.
 
+        A new list comes back after a few schemas, for it has new prices: the others are read by the next call.
+
         :param most: schemas that are read at most; 0: the list alone
         :returns: whether something else is known now
         """
@@ -151,6 +155,7 @@ class Catalogue:
                 if not 0 <= self._now() - kept.at < LIST_AGE:
                     kept = await self._read_list(base_url, key, kept)
                     self._keep(kept)
+                    most = min(most, _WITH_LIST) if kept.models != before.models else most
                 due = [
                     name
                     for name in self._by_need(kept, names)

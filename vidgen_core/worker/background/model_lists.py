@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from vidgen_core import money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.worker.context import Context
 from vidgen_core.worker.retries import log_failure
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 EVERY: Final = 300.0
 #: Seconds after the start of the worker until the first.
 FIRST: Final = 5.0
+#: How often what came is stored at most, so that prices are known before a long list of forms is.
+ROUNDS: Final = 2
 
 
 @dataclass
@@ -54,7 +57,13 @@ class ModelLists:
         if key is None:
             return
         try:
-            if await provider.refresh_models(key) and (rows := await provider.price_list()):
-                await self.ctx.writer.do(lambda tx: money.store_price_list(tx, mode, rows, self.ctx.clock()))
+            for _ in range(ROUNDS):
+                if not await provider.refresh_models(key):
+                    return
+                if rows := await provider.price_list():
+                    await self._store(mode, rows)
         except Exception as error:  # noqa: BLE001 - nothing may keep the queue from going on, least of all a list
             log_failure(logger, f"models of {mode}", error)
+
+    async def _store(self, mode: ProviderId, rows: Sequence[ModelPrice]) -> None:
+        await self.ctx.writer.do(lambda tx: money.store_price_list(tx, mode, rows, self.ctx.clock()))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from api_client import ApiClient
-from doubles import free_port, wait_until
+from doubles import wait_until
+from served import Served
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.attempts import AttemptState
@@ -27,28 +25,7 @@ from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
 
-ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-class Served:
-    def __init__(self, locations: Locations) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "vidgen_core", "serve", "--port", str(self.port), "--no-browser"],
-            cwd=ROOT,
-            env={**os.environ, "VIDGEN_HOME": str(locations.home)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_until(self.answers, 90)
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/api/health", trust_env=False, timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
 
 
 @pytest.fixture
@@ -63,9 +40,7 @@ def home(locations: Locations) -> Locations:
 def served(home: Locations) -> Iterator[Served]:
     found = Served(home)
     yield found
-    if found.process.poll() is None:
-        found.process.kill()
-        found.process.wait(20)
+    found.kill()
 
 
 @pytest.mark.extended

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from server_client import HERE, WS, TestClient
@@ -18,7 +20,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role, Visitor
-from vidgen_core.services.access.sessions import COOKIE, Sessions, login_of
+from vidgen_core.services.access.sessions import COOKIE, Purpose, Sessions, login_of
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web import serve
 from vidgen_core.web.sign_in import TRIES
@@ -186,6 +188,21 @@ def test_a_cookie_that_nobody_was_given_is_none(shared: TestClient, sharing: Aut
         shared.cookies.set(COOKIE, forged)
         assert shared.get("/api/status").status_code == 401
         shared.cookies.clear()
+
+
+def test_a_ticket_that_comes_twice_at_once_is_good_for_one(vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions, both, plain = Sessions(vidgen.settings_file, vidgen.store), threading.Barrier(2), Sessions.find
+
+    def find(self: Sessions, text: str, purpose: Purpose = "session") -> Visitor | None:
+        found = plain(self, text, purpose)
+        both.wait(30)
+        return found
+
+    monkeypatch.setattr(Sessions, "find", find)
+    ticket = sessions.begin(Visitor(Role.MAKER, "Li"), "ticket")
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(sessions.redeem, [ticket, ticket]))
+    assert sorted(one is None for one in found) == [False, True]
 
 
 def test_a_ticket_is_good_for_oidc_only_and_for_once(shared: TestClient, sharing: Auth, vidgen: Vidgen) -> None:

@@ -61,9 +61,9 @@ class SessionRepository(Repository):
             else None
         )
 
-    def end(self, digest: str) -> None:
-        """Delete a session."""
-        self.tx.execute(delete(sessions).where(sessions.c.digest == digest))
+    def end(self, digest: str) -> bool:
+        """Delete a session; whether there was one."""
+        return bool(self.tx.execute(delete(sessions).where(sessions.c.digest == digest)).rowcount)
 
     def login_of(self, digest: str) -> str:
         """The login of a session, even of an expired one."""

@@ -38,6 +38,9 @@ _SPOOL: Final = 1 << 20
 _CHUNK: Final = 1 << 16
 #: Longer answers, and those that are no JSON, are not kept.
 _LONGEST: Final = 8 << 20
+#: How often, and after how many seconds each, it is looked whether another server of a shared database has answered a request.
+_LOOKS: Final = 40
+_LOOK_AGAIN: Final = 0.25
 
 
 class Idempotency:
@@ -77,7 +80,7 @@ class Idempotency:
         :raises Refused: ``idempotency_answer_lost``
         """
         app, owner = await find_vidgen(), uuid.uuid4().hex
-        is_reread = False
+        looks, pause = (_LOOKS, _LOOK_AGAIN) if app.store.is_shared else (1, 0.0)
         while True:
             known = await run_in_threadpool(app.requests.claim, caller, key, digest, owner)
             if known.digest != digest:
@@ -88,17 +91,18 @@ class Idempotency:
                 self._live[known.id] = asyncio.Event()
                 return known, Begun(known.id, owner)
             live = self._live.get(known.id)
-            if live is None and not is_reread:
-                # The request may have been answered since it was read.
-                is_reread = True
-                continue
-            if live is None and known.written:
+            if live is not None:
+                await live.wait()
+            elif looks:
+                # It may have been answered since it was read, or another server is about to answer it.
+                looks -= 1
+                await asyncio.sleep(pause)
+            elif known.written:
                 raise Refused("idempotency_answer_lost")
-            if live is None:
+            else:
                 await run_in_threadpool(app.requests.take_over, known, owner)
                 self._live[known.id] = asyncio.Event()
                 return known, Begun(known.id, owner)
-            await live.wait()
 
     async def _carry_out(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the route, store its response, and only then send it."""

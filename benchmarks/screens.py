@@ -15,12 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from store import fill
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.dashboard.session import current_visit
-from vidgen_core.dashboard.shell import header, live_updates, session_lookup
+from vidgen_core.dashboard.shell import header, live_updates, streamlit_fixes
 from vidgen_core.dashboard.shots import takes
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.tasks import TaskStatus
@@ -72,8 +71,7 @@ def measure(n: int) -> None:
         refresh()
         spans.append(((time.perf_counter() - begun) * 1000, (time.process_time() - used) * 1000))
 
-    PagesManager.uses_pages_directory = False
-    session_lookup.install()
+    streamlit_fixes.install()
     test = AppTest.from_file(str(ROOT / "tests" / "dashboard" / "dashboard.py"), default_timeout=60)
     print(f"{'n = ' + str(n):<52} {'median':>8} {'cpu':>8}   bar (ms)")
     show("Shots: whole run", timed(test.run, n), "300")

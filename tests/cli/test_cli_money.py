@@ -10,8 +10,10 @@ import pytest
 
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.facade import Vidgen as Opened
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -93,3 +95,24 @@ def test_a_dry_run_shows_the_sheet_and_queues_nothing(vidgen: Vidgen, home: Path
     assert (said.json["tasks"], said.json["low"]) == (3, {"amount": 1.2, "currency": "CNY"})
     assert len(vidgen("tasks", "--json").json) == 1
     assert "Price:" in vidgen("generate", "--all", "--provider", "yunwu", "--dry-run").err
+
+
+def test_what_waits_for_a_person_is_told_and_started(
+    vidgen: Vidgen, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent("2.92")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+    with Opened.open() as app, app.store.write() as tx:
+        prices = {"before": {"amount": "0.4", "currency": "CNY"}, "now": {"amount": "2.9", "currency": "CNY"}}
+        tx.tasks.note(1, failure=Failure(kind=ErrorKind.PARAMETER, code="price_risen", params=prices))
+
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "0.1")
+    refused = vidgen("start", "1.0-v1", "--json")
+    assert refused.status == 2
+    assert "2.90" in refused.err
+    assert "--yes" in refused.err
+
+    assert vidgen("start", "--all", "--yes", "--json").json == {"done": ["1"], "refused": []}
+    [task] = vidgen("tasks", "--json").json
+    assert task["status"] == "queued"
+    assert vidgen("start", "1.0-v1", "--yes").status == 1

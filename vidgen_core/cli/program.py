@@ -23,7 +23,7 @@ MODULES: Final = {
     "lists": "shots chains tasks logs",
     "projects": "projects rename-project copy-project archive-project delete-project characters set-character "
     "delete-character sent review",
-    "task_commands": "retry look-again confirm cancel delete adopt link pick move",
+    "task_commands": "start retry look-again confirm cancel delete adopt link pick move",
     "exporting": "export conform backup restore store",
     "reports": "figures dispute",
     "spending": "spend budget ledger",

@@ -1,4 +1,4 @@
-"""Actions on tasks, takes and shots: ``vidgen pick``, ``move``, ``retry``, ``look-again``, ``cancel``, ``adopt`` and others."""
+"""Actions on tasks, takes and shots: ``vidgen start``, ``retry``, ``cancel``, ``pick``, ``move`` and others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidgen_core.domain.takes import Take
-    from vidgen_core.domain.tasks import Task, TaskStatus
+    from vidgen_core.domain.tasks import TaskStatus
     from vidgen_core.services.generation.recovery import Outcome
 
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="cli.argument.ids", show_default=False)]
@@ -28,6 +28,22 @@ _NAMED = re.compile(r"(?P<shot>.+)-(?P<output>[vp])(?P<take>\d+)")
 commands = typer.Typer()
 
 
+@command(commands, "start")
+def start(
+    session: Session,
+    ids: IdsArgument = None,
+    everything: AllOption = False,
+    yes: YesOption = False,
+) -> None:
+    wanted = _wanted(session, ids, every="pending" if everything else None)
+    for task in session.app.tasks.many(wanted):
+        if task.failure is not None:
+            session.warn_line(f"{task.shot} v{task.take}: {session.text.told(task.failure)}")
+    if not yes:
+        _ask_price(session, wanted, "cli.ask_start")
+    finish(session, session.app.tasks.start(wanted), "cli.started")
+
+
 @command(commands, "retry")
 def retry(
     session: Session,
@@ -36,22 +52,24 @@ def retry(
     yes: YesOption = False,
 ) -> None:
     wanted = _wanted(session, ids, every="failed" if failed else None)
-    tasks = session.app.tasks.many(wanted)
     if not yes:
-        _ask_price(session, tasks)
+        from vidgen_core.services.generation.recovery import StepName
+
+        tasks = session.app.tasks.many(wanted)
+        again = [
+            task.id
+            for task in tasks
+            if any(step.name is StepName.SUBMIT_AGAIN for step in session.app.tasks.steps(task))
+        ]
+        _ask_price(session, again, "cli.ask_retry")
     finish(session, session.app.tasks.retry(wanted, confirm=yes), "cli.retried")
 
 
-def _ask_price(session: Session, tasks: Sequence[Task]) -> None:
-    """Ask before submitting again, which is paid anew, above the limits of the settings."""
-    from vidgen_core.services.generation.recovery import StepName
-
-    ids = [
-        task.id for task in tasks if any(step.name is StepName.SUBMIT_AGAIN for step in session.app.tasks.steps(task))
-    ]
+def _ask_price(session: Session, ids: Sequence[int], question: str) -> None:
+    """Ask before tasks are submitted, which costs money, above the limits of the settings."""
     estimate = session.app.tasks.estimate_tasks(ids)
     sheet = partial(session.app.tasks.preflight_tasks, session.where.id, ids)
-    ask(session, estimate, sheet, "cli.ask_retry", n=len(ids), price=price_of(session, estimate))
+    ask(session, estimate, sheet, question, n=len(ids), price=price_of(session, estimate))
 
 
 @command(commands, "look-again")
@@ -256,7 +274,8 @@ def _wanted(session: Session, ids: list[str] | None, every: str | None) -> list[
 def _statuses(every: str) -> frozenset[TaskStatus]:
     from vidgen_core.domain.tasks import LIVE, TaskStatus
 
-    kinds = {"failed": frozenset({TaskStatus.FAILED}), "live": LIVE | {TaskStatus.PENDING}}
+    pending = frozenset({TaskStatus.PENDING})
+    kinds = {"pending": pending, "failed": frozenset({TaskStatus.FAILED}), "live": LIVE | pending}
     return kinds.get(every, frozenset(TaskStatus))
 
 

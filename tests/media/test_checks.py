@@ -19,7 +19,7 @@ from vidgen_core.fake_provider.storage import faulty_clips
 from vidgen_core.i18n import LANGUAGES, Text, get_text
 from vidgen_core.media import checks, sample_art, video
 from vidgen_core.media.checks.clip import ClipRequest
-from vidgen_core.media.checks.process import UNCHECKED, CheckProcess
+from vidgen_core.media.checks.process import CheckProcess
 from vidgen_core.media.kenburns import RenderSpec, render
 
 LIMITS = ChecksSettings().limits
@@ -276,7 +276,7 @@ def test_what_takes_too_long_is_doubted_and_the_next_clip_is_checked(folder: Pat
     try:
         results = process.run(good(folder), ClipRequest(), LIMITS)
         assert results is not None
-        assert [(one.code, one.severity) for one in results] == [(UNCHECKED, Severity.DOUBT)]
+        assert [(one.code, one.severity) for one in results] == [(checks.UNCHECKED, Severity.DOUBT)]
         process._longest = 600.0
         again = process.run(good(folder), ClipRequest(ratio="9:16"), LIMITS)
         assert again is not None
@@ -296,7 +296,7 @@ def test_every_check_has_its_sentence_and_its_setting(lang: str) -> None:
     t: Text = get_text(lang)
     codes = {check.code for check in checks.CHECKS}
     assert codes == set(LIMITS)
-    for code in {*codes, checks.UNPLAYABLE, UNCHECKED}:
+    for code in {*codes, checks.UNPLAYABLE, checks.UNCHECKED}:
         assert t.has(f"shots.warning.{code}")
 
 

@@ -6,20 +6,22 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Tx
-from vidgen_core.domain.errors import ErrorKind, InputError
+from vidgen_core.domain.errors import ErrorKind, FileError, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.shots import NewShot
-from vidgen_core.domain.takes import CheckResult, NewTake, Severity, Verdict
+from vidgen_core.domain.takes import CheckResult, NewTake, Severity, Take, Verdict
 from vidgen_core.domain.tasks import Draw, DrawState, Failure, Task, TaskStatus, UntilPass
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.quality.checks import _Checker as Checker
 from vidgen_core.worker import chain
 
 #: What a take of the model costs.
@@ -57,19 +59,25 @@ def pay(tx: Tx, task: Task, charge: str) -> None:
     assert attempt.cost is not None
 
 
-def finish(app: Vidgen, task: Task, verdict: Verdict) -> None:
-    """The task is paid, comes home, and is judged."""
+def come_home(app: Vidgen, task: Task) -> Take:
+    """The task is paid and comes home; its take is not checked yet."""
     with app.store.write() as tx:
         pay(tx, task, "estimated")
         tx.tasks.move(task.id, TaskStatus.DOWNLOADING)
         tx.tasks.move(task.id, TaskStatus.COMPLETED)
-        take = tx.takes.add(
+        return tx.takes.add(
             NewTake(
                 project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, folder="/v",
                 file=f"{task.id}.mp4", poster=None, seconds=5, width=9, height=16, bytes=1, sha256=f"{task.id}",
                 provider=task.provider, model=task.model,
             )
         )  # fmt: skip
+
+
+def finish(app: Vidgen, task: Task, verdict: Verdict) -> None:
+    """The task is paid, comes home, and is judged."""
+    take = come_home(app, task)
+    with app.store.write() as tx:
         severity = {Verdict.PASS: Severity.PASS, Verdict.DOUBT: Severity.DOUBT, Verdict.FAIL: Severity.FAIL}[verdict]
         tx.takes.judge(take, verdict, [CheckResult(code="frozen", severity=severity, value=0.9, limit=0.5)])
 
@@ -329,3 +337,40 @@ def test_without_checks_nothing_can_pass(app: Vidgen, monkeypatch: pytest.Monkey
     with Vidgen.open(app.locations) as other, pytest.raises(InputError) as refused:
         order(other, [shot], most=2)
     assert refused.value.code == "checks_off"
+
+
+def test_a_drawing_ends_when_the_checks_are_switched_off_and_says_so(
+    app: Vidgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, sent = shots_of(app, 2)
+    first, other = order(app, [drawn, sent], most=3)
+    come_home(app, first)
+    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "false")
+
+    with Vidgen.open(app.locations) as without:
+        assert step(without) == [other]
+    assert (standing(app, drawn).state, standing(app, drawn).reason) == (DrawState.STOPPED, "checks_off")
+    assert standing(app, sent).state is DrawState.DRAWING
+
+
+def test_a_take_that_cannot_be_checked_now_keeps_no_other_one_waiting(
+    app: Vidgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = order(app, shots_of(app, 3), most=1)
+    away, broken, gone = (come_home(app, task) for task in (first, second, third))
+
+    def file_of(take: Take) -> Path:
+        if take.id == away.id:
+            raise FileError("store_away")
+        return app.locations.settings_file if take.id == broken.id else Path("/v/gone.mp4")
+
+    monkeypatch.setattr(app.context.media, "video", file_of)
+    monkeypatch.setattr("vidgen_core.services.quality.checks._request_of", lambda *_: {}["provider"])
+    app.locations.settings_file.touch()
+
+    with pytest.raises(FileError):
+        Checker(app.context)._look()
+
+    judged = {task.id: task.verdict for task in tasks_of(app)}
+    assert judged == {first.id: None, second.id: Verdict.DOUBT, third.id: Verdict.FAIL}
+    assert gone.id != away.id

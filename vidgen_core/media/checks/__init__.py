@@ -28,7 +28,18 @@ from vidgen_core.media.checks.check import Check, verdict_of
 from vidgen_core.media.checks.clip import Clip, ClipRequest
 from vidgen_core.media.video import VideoFacts
 
-__all__ = ["AT_DOWNLOAD", "CHECKS", "UNPLAYABLE", "is_heard", "run", "shows_frames", "unplayable", "verdict_of"]
+__all__ = [
+    "AT_DOWNLOAD",
+    "CHECKS",
+    "UNCHECKED",
+    "UNPLAYABLE",
+    "is_heard",
+    "run",
+    "shows_frames",
+    "unchecked",
+    "unplayable",
+    "verdict_of",
+]
 
 #: In the order in which reasons are told.
 CHECKS: Final[tuple[Check, ...]] = tuple(
@@ -42,6 +53,8 @@ AT_DOWNLOAD: Final = frozenset(check.code for module in (asked, reference_frames
 }
 #: The clip cannot be checked: it cannot be played, or is larger than anything a model makes.
 UNPLAYABLE: Final = "unplayable"
+#: The clip could not be checked to the end.
+UNCHECKED: Final = "unchecked"
 
 
 def run(
@@ -87,3 +100,8 @@ def is_heard(path: Path, limit: float) -> bool:
 def unplayable() -> CheckResult:
     """The result of a clip that cannot be read to the end."""
     return CheckResult(code=UNPLAYABLE, severity=Severity.FAIL, value=1.0, limit=0.0)
+
+
+def unchecked() -> CheckResult:
+    """The result of a clip that could not be checked to the end."""
+    return CheckResult(code=UNCHECKED, severity=Severity.DOUBT, value=1.0, limit=0.0)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vidgen_core.domain.takes import CheckResult, Severity
+from vidgen_core.domain.takes import CheckResult
 from vidgen_core.media import checks
 from vidgen_core.media.checks.clip import ClipRequest
 from vidgen_core.media.render_job import die_with_parent, lower_priority
@@ -24,8 +24,6 @@ from vidgen_core.media.render_job import die_with_parent, lower_priority
 LONGEST: Final = 90.0
 #: Bytes of addresses that the process may use: models and a frame of 8K take less than half of it.
 _MEMORY: Final = 4 * 1024**3
-#: The clip could not be checked to the end.
-UNCHECKED: Final = "unchecked"
 
 
 class CheckProcess:
@@ -54,11 +52,7 @@ class CheckProcess:
         if answer:
             return [CheckResult.model_validate(one) for one in json.loads(answer)["results"]]
         self._end()
-        return (
-            None
-            if self._is_stopped()
-            else [CheckResult(code=UNCHECKED, severity=Severity.DOUBT, value=self._longest, limit=self._longest)]
-        )
+        return None if self._is_stopped() else [checks.unchecked()]
 
     def stop(self) -> None:
         """End the process, also in the middle of a clip."""

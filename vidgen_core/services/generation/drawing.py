@@ -37,6 +37,7 @@ STOPPED: Final = {
     "chosen": "draw_stopped_chosen",
     "deleted": "draw_stopped_deleted",
     "refused": "draw_stopped_refused",
+    "checks_off": "draw_stopped_checks_off",
 }
 #: Of these, what a person who has a draw made after all takes back.
 RESUMED: Final = frozenset({"failed", "cancelled"})
@@ -91,7 +92,7 @@ def go_on(ctx: ServiceContext, shot_ids: Collection[int] | None) -> None:
     for one in waiting:
         with ctx.store.read() as tx:
             # Nothing is written, and nobody woken, while nothing has changed.
-            if _step(tx, one) is None:
+            if _step(ctx, tx, one) is None:
                 continue
         with ctx.store.write() as tx:
             queued |= _carry_out(ctx, tx, one)
@@ -104,22 +105,24 @@ def waits_for_person(tx: Tx, one: Draw) -> bool:
     return any(task.status is TaskStatus.PENDING for task in tx.tasks.many(tx.draws.task_ids(one)))
 
 
-def _step(tx: Tx, one: Draw) -> tuple[DrawState, str] | None:
+def _step(ctx: ServiceContext, tx: Tx, one: Draw) -> tuple[DrawState, str] | None:
     """What becomes of a shot: its end with the reason, another draw (``DRAWING``), or None: something is under way."""
     tasks = tx.tasks.with_deleted(tx.draws.task_ids(one))
     if any(one.until.is_enough(task.verdict) for task in tasks):
         return DrawState.PASSED, ""
-    under_way = [task for task in tasks if _is_under_way(task)]
+    checked = ctx.settings().checks.enabled
+    under_way = [task for task in tasks if _is_under_way(task, checked)]
     if len(under_way) >= one.until.at_once:
         return None
-    stopped = "chosen" if _is_chosen(tx, tasks, one) else _why_not(tasks, one)
+    stopped = "chosen" if _is_chosen(tx, tasks, one) else _why_not(tasks, one) if checked else "checks_off"
     if stopped:
         return None if under_way else (DrawState.STOPPED, stopped)
     return DrawState.DRAWING, ""
 
 
-def _is_under_way(task: Task) -> bool:
-    unchecked = task.status is TaskStatus.COMPLETED and task.verdict is None
+def _is_under_way(task: Task, checked: bool) -> bool:
+    """Whether a draw may still change; without checks none waits for its verdict."""
+    unchecked = checked and task.status is TaskStatus.COMPLETED and task.verdict is None
     return task.status in LIVE or task.status is TaskStatus.PENDING or unchecked
 
 
@@ -146,7 +149,7 @@ def _carry_out(ctx: ServiceContext, tx: Tx, one: Draw) -> bool:
     """Take the step of a shot; True: another draw was queued."""
     if not any(other.draw == one.draw and other.shot_id == one.shot_id for other in tx.draws.open()):
         return False
-    step = _step(tx, one)
+    step = _step(ctx, tx, one)
     if step is None:
         return False
     state, reason = step
@@ -154,7 +157,7 @@ def _carry_out(ctx: ServiceContext, tx: Tx, one: Draw) -> bool:
         reason = _draw_again(ctx, tx, one)
         if not reason:
             return True
-        if any(_is_under_way(task) for task in tx.tasks.many(tx.draws.task_ids(one))):
+        if any(_is_under_way(task, checked=True) for task in tx.tasks.many(tx.draws.task_ids(one))):
             return False
         state = DrawState.STOPPED
     _end(tx, one, state, reason)

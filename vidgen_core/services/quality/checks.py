@@ -14,6 +14,7 @@ from vidgen_core.media.camera_words import Move, choose_moves
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.quality.accuracy import Accuracy, accuracy
+from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.steps.download import asked_of
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 _LOG = logging.getLogger(__name__)
-#: Seconds between two looks at the store.
+#: Seconds between two looks at the store, and after one that failed.
 LOOK_EVERY: Final = 0.5
+_AFTER_FAILURE: Final = 5.0
 #: Takes that are read at once.
 _AT_ONCE: Final = 20
 
@@ -103,8 +105,14 @@ def check(ctx: ServiceContext, process: CheckProcess, take: Take) -> bool:
         same = tx.takes.earlier_twins(take)
     results: list[CheckResult] | None
     if path.is_file():
-        asked = _request_of(ctx, task).model_copy(update={"same": same})
-        results = process.run(path, asked, ctx.settings().checks.limits)
+        try:
+            asked = _request_of(ctx, task).model_copy(update={"same": same})
+            results = process.run(path, asked, ctx.settings().checks.limits)
+        except VidgenError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever one clip breaks on, the next one is still checked
+            _LOG.exception("The checks of take %s broke", take.id)
+            results = [checks.unchecked()]
     else:
         results = [checks.unplayable()]
     if results is None:
@@ -157,7 +165,8 @@ class _Checker(threading.Thread):
         self._ctx = ctx
         self._stopping = threading.Event()
         self._process: CheckProcess | None = None
-        self._revision = -1
+        #: Revision of the store and whether checks are on, when nothing was left to do.
+        self._seen: tuple[int, bool] | None = None
 
     def stop(self) -> None:
         self._stopping.set()
@@ -166,32 +175,44 @@ class _Checker(threading.Thread):
         self.join(timeout=10)
 
     def run(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY):
+        wait = LOOK_EVERY
+        while not self._stopping.wait(wait):
+            wait = LOOK_EVERY
             if not self._ctx.works_here:
                 continue
             try:
                 self._look()
-            except VidgenError as error:
-                # A locked database passes; what is not checked yet is found again.
-                _LOG.warning("Checks wait: %s", error)
-            except Exception:  # noqa: BLE001 - whatever one clip breaks on, the next one is still checked
-                _LOG.exception("A check broke")
+            except Exception as error:  # noqa: BLE001 - whatever one look breaks on, the next one is made
+                # A locked database passes, and so does a store of files that is away; what is not checked is found again.
+                log_failure(_LOG, "checks wait", error)
+                wait = _AFTER_FAILURE
         if self._process is not None:
             self._process.stop()
 
     def _look(self) -> None:
-        revision = self._ctx.store.revision()
-        if revision == self._revision or not self._ctx.settings().checks.enabled:
+        """Check what is finished and draw on; a take that cannot be checked now keeps no other one waiting.
+
+        :raises VidgenError: of the last take that could not be checked
+        """
+        seen = self._ctx.store.revision(), self._ctx.settings().checks.enabled
+        if seen == self._seen:
             return
         with self._ctx.store.read() as tx:
-            takes = tx.takes.unchecked(_AT_ONCE)
+            takes = tx.takes.unchecked(_AT_ONCE) if seen[1] else []
+        failed: VidgenError | None = None
         for take in takes:
-            if self._stopping.is_set() or not check(self._ctx, self._checking(), take):
-                return
-            drawing.go_on(self._ctx, {take.shot_id})
+            try:
+                if self._stopping.is_set() or not check(self._ctx, self._checking(), take):
+                    return
+            except VidgenError as error:
+                failed = error
+            else:
+                drawing.go_on(self._ctx, {take.shot_id})
         drawing.go_on(self._ctx, None)
+        if failed is not None:
+            raise failed
         if not takes:
-            self._revision = revision
+            self._seen = seen
 
     def _checking(self) -> CheckProcess:
         from vidgen_core.media.checks.process import CheckProcess

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.shell import project_menu, shell
@@ -299,3 +301,26 @@ def test_an_error_nobody_expected_shows_no_traceback(
     assert shell.tell_of(ZeroDivisionError("secret-detail")) is True
     assert "secret-detail" not in said[0]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_page_that_was_asked_for_opens_although_another_rerun_overtook_the_request(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen.add_tasks(2)
+    screen.run()
+    switched, switch_page = [], st.switch_page
+
+    def overtaken_once(page: Path, **asked: Any) -> None:
+        switched.append(page.stem)
+        if len(switched) > 1:
+            switch_page(page, **asked)
+        st.stop()
+
+    monkeypatch.setattr(st, "switch_page", overtaken_once)
+    screen.head(do="tasks", count="queued")
+    assert "2 tasks" not in screen.words()
+
+    screen.run()
+    assert "2 tasks" in screen.words()
+    screen.run()
+    assert switched == ["tasks", "tasks"]

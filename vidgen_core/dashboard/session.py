@@ -25,6 +25,10 @@ Choice = TypeVar("Choice", bound=str)
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
 _PAGES: Final = "_pages"
+#: The name of the page that is drawn.
+_PAGE: Final = "_page"
+#: The page that was asked for, and the one where it was.
+_LEAVING: Final = "_leaving"
 #: A button has just led to another page.
 BY_BUTTON: Final = "_page_by_button"
 #: The cookie that keeps how a visitor likes to see things, as a query string; written by the header line.
@@ -49,14 +53,16 @@ def current_visit() -> Visit:
     return visit
 
 
-def begin(visit: Visit, pages: Path) -> Visit:
+def begin(visit: Visit, pages: Path, page: str) -> None:
     """Keep the visit for the pages and fragments of this session.
 
     :param pages: the folder of the page files, which differs between a checkout and an installed package
+    :param page: the name of the page that is drawn
     """
     st.session_state[_VISIT] = visit
     st.session_state[_PAGES] = pages
-    return visit
+    st.session_state[_PAGE] = page
+    leave()
 
 
 def page_file(name: str) -> Path:
@@ -66,13 +72,32 @@ def page_file(name: str) -> Path:
 
 
 def open_page(name: str) -> None:
-    """Leave for another page, in the same project.
+    """Leave for another page, in the same project."""
+    leave_for(name)
+    leave()
+
+
+def leave_for(name: str) -> None:
+    """Have the next run leave for another page: a callback cannot."""
+    st.session_state[_LEAVING] = (name, st.session_state[_PAGE])
+
+
+def leave() -> None:
+    """Leave for the page that was asked for.
+
+    The wish is kept until another page is drawn: a rerun that the browser asks for meanwhile names the page that is left, and
+    takes the place of the one that would open the other.
 
     Streamlit takes all parameters from the address on the way, and lets nobody name the one of a widget (the project) again;
     the picker of the project does so in the next run.
     """
-    st.session_state[BY_BUTTON] = True
-    st.switch_page(page_file(name), query_params={})
+    name, left = st.session_state.get(_LEAVING, ("", ""))
+    page = st.session_state[_PAGE]
+    if page != left or page == name:
+        st.session_state.pop(_LEAVING, None)
+    if name and page == left:
+        st.session_state[BY_BUTTON] = True
+        st.switch_page(page_file(name), query_params={})
 
 
 def words(app: Vidgen | None) -> Text:

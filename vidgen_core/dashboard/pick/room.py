@@ -14,7 +14,7 @@ from vidgen_core.dashboard.components.labels import price, reasons, spoken, verd
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, open_page
+from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, leave, leave_for
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
@@ -28,8 +28,6 @@ from vidgen_core.services.library.reviews import DAYS
 from vidgen_core.services.library.shots import ShotView
 
 KEY: Final = "review"
-#: The page to go to after an event.
-_LEADS_TO: Final = "_review_leads_to"
 #: Reasons that one key gives; people's own words may stand beside them.
 REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
 _LONGEST_REASON: Final = 200
@@ -58,9 +56,7 @@ _WORDS: Final = (
 
 def show(visit: Visit, standing: PickPosition) -> None:
     """The room; an event may lead to another page."""
-    page = st.session_state.pop(_LEADS_TO, None)
-    if page is not None:
-        open_page(page)
+    leave()
     component.mount("review", KEY, describe(visit, standing), on_acts_change=_came)
 
 
@@ -194,7 +190,7 @@ def _share(visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
 
 
 def _export(_visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
-    st.session_state[_LEADS_TO] = "export"
+    leave_for("export")
 
 
 def _choose(visit: Visit, shot_id: int, take_id: int, _act: Mapping[str, Any]) -> None:

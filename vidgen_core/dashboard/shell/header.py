@@ -13,7 +13,16 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import mode_label, status_colour
 from vidgen_core.dashboard.components.task_filter import show_statuses
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, looks, open_page, show_told, toast_later
+from vidgen_core.dashboard.session import (
+    Visit,
+    current_visit,
+    handle_errors,
+    leave,
+    leave_for,
+    looks,
+    show_told,
+    toast_later,
+)
 from vidgen_core.dashboard.settings import keys_table, picture_settings, video_settings
 from vidgen_core.dashboard.shell import budget_bar, live_updates, sign_in
 from vidgen_core.domain.errors import ErrorKind
@@ -29,8 +38,6 @@ KEY: Final = "header_line"
 _FRAGMENT: Final = "header"
 #: Seconds; the push signal is quicker, this is for pages whose socket is broken, and for ages that grow.
 _SLOWLY: Final = 10
-#: The page to go to after an event.
-_LEADS_TO: Final = "_header_leads_to"
 #: What had ended already when the tasks began that are under way: (project id, [completed, failed]).
 _BATCH: Final = "_batch"
 _COUNTED: Final = {
@@ -61,9 +68,7 @@ def _shown() -> object:
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
 def _header() -> None:
     show_told()
-    page = st.session_state.pop(_LEADS_TO, None)
-    if page is not None:
-        open_page(page)
+    leave()
     visit = current_visit()
     sign_in.stay(visit.app)
     status = visit.app.worker.status(visit.project.id)
@@ -204,7 +209,7 @@ def _switch_mode(visit: Visit, act: Mapping[str, Any]) -> None:
 def _show_tasks(_visit: Visit, act: Mapping[str, Any]) -> None:
     statuses = _COUNTED.get(str(act.get("count")), ())
     show_statuses(statuses)
-    st.session_state[_LEADS_TO] = "tasks"
+    leave_for("tasks")
 
 
 def _open_picture_settings(visit: Visit, _act: Mapping[str, Any]) -> None:

@@ -64,7 +64,10 @@ def _links(pages: Mapping[str, st.Page]) -> None:
             if name == "shots":
                 _pictures(t, page, steps[_PICTURES], coming == _PICTURES)
             count = _count(t, name, steps)
-            st.page_link(page, label=_label(page.title, count, coming == name), icon=page.icon, width="stretch")
+            label = _label(page.title, count, coming == name)
+            # A link that is opened in another tab leads to the same project there.
+            asked = {PROJECT: visit.project.name}
+            st.page_link(page, label=label, icon=page.icon, width="stretch", query_params=asked)
     if sign_in.may(Role.MAKER):
         autopilot_switch.switch(t, steps["storyboard"].total)
 

@@ -48,11 +48,12 @@ def mount(name: str, key: str, data: Mapping[str, Any], **callbacks: Any) -> Non
     :param callbacks: ``on_<trigger>_change``, called without anything
     """
     component = st.components.v2.component(f"vidgen_{name}", js=_loader(name, outside("")))
+    called: dict[str, Any] = {on: partial(_call, key, callback) for on, callback in callbacks.items()}
     component(
         key=key,
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
         height="content",
-        **{on: partial(_call, key, callback) for on, callback in callbacks.items()},
+        **called,
     )
     context = get_script_run_ctx()
     if callbacks and context is not None:

@@ -125,7 +125,7 @@ def test_a_fade_to_black_at_the_end_is_no_fault(folder: Path, faded: bool) -> No
     assert ("black" in failed(judged(path))) is not faded
 
 
-def timed(path: Path, frames: list[Image.Image], times: list[float], end: float) -> Path:
+def timed(path: Path, frames: list[Image.Image], times: list[float], end: float, ticks: int = 1000) -> Path:
     """A clip whose frames are shown at these seconds, the last one until the end."""
     even = path.with_suffix(".even.mp4")
     with av.open(str(even), "w") as container:
@@ -138,11 +138,12 @@ def timed(path: Path, frames: list[Image.Image], times: list[float], end: float)
         container.mux(stream.encode())
     with av.open(str(even)) as source, av.open(str(path), "w") as made:
         target = made.add_stream_from_template(source.streams.video[0])
+        target.time_base = Fraction(1, ticks)
         packets = [packet for packet in source.demux(video=0) if packet.size]
         for packet, at, until in zip(packets, times, [*times[1:], end], strict=True):
-            packet.stream, packet.time_base = target, Fraction(1, 1000)
-            packet.pts = packet.dts = round(at * 1000)
-            packet.duration = round((until - at) * 1000)
+            packet.stream, packet.time_base = target, Fraction(1, ticks)
+            packet.pts = packet.dts = round(at * ticks)
+            packet.duration = round((until - at) * ticks)
             made.mux(packet)
     return path
 
@@ -152,6 +153,7 @@ def timed(path: Path, frames: list[Image.Image], times: list[float], end: float)
     [
         ("end", [n / 24 for n in range(36)], {"frozen"}),
         ("middle", [n / 24 + (3 if n >= 18 else 0) for n in range(36)], {"frozen"}),
+        ("hours", [n / 1000 if n < 35 else 36_000.0 for n in range(36)], {"frozen"}),
         ("uneven", [n / 24 + n % 3 / 90 for n in range(36)], set()),
     ],
 )
@@ -159,15 +161,69 @@ def test_frames_that_an_encoder_left_out_stand_still(
     folder: Path, name: str, times: list[float], codes: set[str]
 ) -> None:
     frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
-    end = 4.5 if codes else 1.5
+    end = max(4.5, times[-1] + 1) if codes else 1.5
     path = timed(folder / f"times-{name}.mp4", frames, times, end)
     assert failed(judged(path, seconds=None)) == codes
+
+
+def test_frames_a_billionth_of_a_second_apart_are_judged_like_others(folder: Path) -> None:
+    frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    path = timed(folder / "instant.mp4", frames, [n / 1e9 for n in range(36)], 1.5, ticks=10**9)
+    asked, process = ClipRequest(first_frame=SAMPLES / "1.jpg"), CheckProcess()
+    try:
+        assert failed(process.run(path, asked, LIMITS) or []) == {"frozen"}
+    finally:
+        process.stop()
 
 
 def test_one_black_frame_may_last(folder: Path) -> None:
     frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
     black = [*frames, Image.new("RGB", frames[0].size)]
     path = timed(folder / "black-end.mp4", black, [n / 24 for n in range(37)], 2.5)
+    assert "black" in failed(judged(path, seconds=None))
+
+
+def test_frames_that_a_file_leaves_out_are_not_missed(folder: Path) -> None:
+    frames, _ = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    # What is shown before its beginning an MP4 leaves out by its edit list.
+    path = timed(folder / "trimmed.mp4", frames, [n / 24 - 0.25 for n in range(36)], 1.25)
+    assert failed(judged(path, seconds=None)) == set()
+
+
+def test_a_clip_of_broken_packets_is_damaged_however_many_there_are(folder: Path) -> None:
+    frames, fps = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    whole, path = folder / "many.mp4", folder / "many-broken.mp4"
+    faulty_clips.write_clip([*frames, *frames[::-1], *frames], whole, fps, "mpeg4")
+    with av.open(str(whole)) as source, av.open(str(path), "w") as made:
+        target = made.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(one for one in source.demux(video=0) if one.size):
+            sent = packet if number < 40 else av.Packet(b"broken")
+            sent.pts, sent.dts, sent.duration, sent.time_base = (
+                packet.pts,
+                packet.dts,
+                packet.duration,
+                packet.time_base,
+            )
+            sent.stream = target
+            made.mux(sent)
+    assert "damaged" in failed(judged(path, seconds=None))
+
+
+def test_a_clip_is_seen_to_its_end_also_where_its_size_changes(folder: Path) -> None:
+    frames, fps = faulty_clips.read_frames(good(folder, 1, "pan left"))
+    path, parts = folder / "sizes.webm", [folder / "size-1.webm", folder / "size-2.webm"]
+    faulty_clips.write_clip(frames, parts[0], fps, "libvpx-vp9")
+    faulty_clips.write_clip([Image.new("RGB", (160, 90))] * 36, parts[1], fps, "libvpx-vp9")
+    with av.open(str(path), "w") as made:
+        with av.open(str(parts[0])) as source:
+            target = made.add_stream_from_template(source.streams.video[0])
+        for number, part in enumerate(parts):
+            with av.open(str(part)) as source:
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.pts = packet.dts = packet.pts + number * 1500
+                        packet.stream = target
+                        made.mux(packet)
     assert "black" in failed(judged(path, seconds=None))
 
 

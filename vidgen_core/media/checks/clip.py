@@ -38,8 +38,6 @@ MOST_PIXELS: Final = 3_000_000_000
 MOST_FRAMES: Final = 3_600
 #: Packets read of one file.
 MOST_PACKETS: Final = 400_000
-#: Packets that may be broken before a file is given up.
-_MOST_ERRORS: Final = 50
 #: Seconds of sound that are listened to.
 MOST_SOUND: Final = 180.0
 #: Brightness that no part of a black frame has.
@@ -89,6 +87,8 @@ class DecodedFrames:
     bright: Floats
     #: The end was reached within the bounds.
     whole: bool
+    #: Packets that were read of what is to be shown; of a whole clip each of them should have been a frame.
+    packets: int
 
     @property
     def fps(self) -> float:
@@ -184,9 +184,9 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Decod
         if not times:
             next_large = time
         times.append(float(time))
-        grey = np.asarray(_reduced(frame, SMALL, "gray").to_ndarray(), dtype=np.uint8)
-        if small and grey.shape != small[0].shape:
-            break
+        # A frame of another size than the first is seen at that one's.
+        size = small[0].shape if small else _within(frame, SMALL)
+        grey = np.asarray(_reduced(frame, size, "gray").to_ndarray(), dtype=np.uint8)
         small.append(grey)
         dark.append(float((grey < 32).mean()))
         bright.append(float((grey > 235).mean()))
@@ -198,14 +198,15 @@ def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Decod
         raise FileError("video_unplayable", path=str(path))
     if large[-1][0] != len(small) - 1:
         large.append((len(small) - 1, _picture(last)))
-    stamps = np.asarray(times[: len(small)])
+    stamps = np.asarray(times)
     return DecodedFrames(
         times=np.sort(stamps - stamps.min()),
         small=np.stack(small),
         large=[picture for _, picture in large],
-        dark=np.asarray(dark[: len(small)]),
-        bright=np.asarray(bright[: len(small)]),
-        whole=reading.whole and len(times) == len(small),
+        dark=np.asarray(dark),
+        bright=np.asarray(bright),
+        whole=reading.whole,
+        packets=reading.packets,
     )
 
 
@@ -213,34 +214,42 @@ class _Reading:
     """Reads frames within the bounds; what is broken between good ones is left out."""
 
     whole = False
+    packets = 0
 
     def frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        pixels = frames = errors = 0
+        pixels = frames = 0
         for count, packet in enumerate(container.demux(stream)):
-            if count > MOST_PACKETS or errors > _MOST_ERRORS:
+            if count > MOST_PACKETS or pixels > MOST_PIXELS or frames >= MOST_FRAMES:
                 return
+            # An edit list leaves out frames that others are decoded from.
+            self.packets += packet.size > 0 and not packet.is_discard
             try:
                 decoded = packet.decode()
             except av.FFmpegError:
-                errors += 1
+                # It has cost as much as a frame.
+                pixels += stream.width * stream.height
+                frames += 1
                 continue
             for frame in decoded:
                 pixels += frame.width * frame.height
                 frames += 1
                 yield frame
-                if pixels > MOST_PIXELS or frames >= MOST_FRAMES:
-                    return
         self.whole = True
 
 
-def _reduced(frame: VideoFrame, edge: int, format: str) -> VideoFrame:  # noqa: A002 - the name that FFmpeg gives it
+def _within(frame: VideoFrame, edge: int) -> tuple[int, ...]:
+    """Height and width of a frame as even numbers, the longest side at most ``edge`` pixels."""
     scale = min(1.0, edge / max(frame.width, frame.height))
-    size = (max(2, round(frame.width * scale / 2) * 2), max(2, round(frame.height * scale / 2) * 2))
-    return frame.reformat(*size, format=format, interpolation="AREA")
+    return max(2, round(frame.height * scale / 2) * 2), max(2, round(frame.width * scale / 2) * 2)
+
+
+def _reduced(frame: VideoFrame, size: tuple[int, ...], format: str) -> VideoFrame:  # noqa: A002 - FFmpeg's name for it
+    height, width = size
+    return frame.reformat(width, height, format=format, interpolation="AREA")
 
 
 def _picture(frame: VideoFrame) -> Image.Image:
-    picture = Image.fromarray(_reduced(frame, LARGE, "rgb24").to_ndarray())
+    picture = Image.fromarray(_reduced(frame, _within(frame, LARGE), "rgb24").to_ndarray())
     return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 

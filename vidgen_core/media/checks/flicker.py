@@ -38,7 +38,8 @@ def _flicker(clip: Clip) -> float | None:
 
 
 def _strays(brightness: np.ndarray, fps: float, seconds: float) -> float:
-    span = max(3, round(_SMOOTH * fps) | 1)
+    # Twice the clip has all of it around each frame, however close together its frames say that they are.
+    span = max(3, min(round(_SMOOTH * fps), 2 * len(brightness)) | 1)
     padded = np.pad(brightness, span // 2, mode="edge")
     course = np.lib.stride_tricks.sliding_window_view(padded, span).mean(axis=1)
     # Eyes see shares of brightness and not steps: a dark frame flickers by fewer.

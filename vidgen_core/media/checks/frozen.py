@@ -18,6 +18,8 @@ _FIELD: Final = 6
 _MOVES: Final = 1.2
 #: A frame that is seen so many times longer than the usual one stands still.
 _UNEQUAL: Final = 4.0
+#: Moments at which a clip is looked at, however long it says that a frame lasts.
+_MOST_MOMENTS: Final = 20_000
 #: Seconds of a clip; a shorter one may be too short for anything to move in it, unless it is a single picture.
 _SHORTEST: Final = 0.7
 
@@ -52,7 +54,9 @@ def _shown(pictures: DecodedFrames, lasting: Floats) -> tuple[np.ndarray, float]
     usual = min(float(np.median(lasting[:-1])), _APART) if len(lasting) > 1 else 0.0
     if usual <= 0 or lasting.max() <= _UNEQUAL * usual:
         return np.arange(len(pictures.times)), pictures.fps
-    moments = np.arange(0.0, pictures.times[-1] + lasting[-1], usual)
+    end = float(pictures.times[-1] + lasting[-1])
+    usual = max(usual, end / _MOST_MOMENTS)
+    moments = np.arange(0.0, end, usual)
     return np.searchsorted(pictures.times, moments + usual / 10, side="right") - 1, 1 / usual
 
 

@@ -9,8 +9,8 @@ from vidgen_core.media.checks.clip import Clip
 
 def _decodable(clip: Clip) -> float:
     """Share of the promised frames that can be decoded, 0–1; what lies beyond the bounds is not asked for."""
-    pictures, promised = clip.pictures, clip.facts.frames
-    return min(1.0, len(pictures.small) / promised) if pictures.whole and promised else 1.0
+    promised = min(clip.facts.frames, clip.pictures.packets)
+    return min(1.0, len(clip.pictures.small) / promised) if promised else 1.0
 
 
 CHECKS = (Check("damaged", Severity.FAIL, Bad.BELOW, _decodable),)

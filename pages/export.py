@@ -18,7 +18,10 @@ def empty(visit: Visit) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="medium", key="export_nothing"):
         st.markdown(f"### {t('export.nothing_title')}", text_alignment="center", anchors=False)
         st.markdown(t("export.nothing"), text_alignment="center")
-        st.page_link(page_file("shots"), label=t("export.to_shots"), icon=":material/view_agenda:")
+        if visit.app.shots.counts(visit.project.id)["to_choose"]:
+            st.page_link(page_file("pick"), label=t("shell.page.pick"), icon=":material/star:")
+        else:
+            st.page_link(page_file("shots"), label=t("export.to_shots"), icon=":material/view_agenda:")
 
 
 visit = current_visit()

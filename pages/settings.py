@@ -36,8 +36,6 @@ def providers(visit: Visit) -> None:
 def provider(visit: Visit, mode: ProviderId) -> None:
     if visit.app.provider(mode).needs_key:
         keys_table.show(visit, mode)
-    else:
-        st.caption(visit.t("settings.no_key_needed"))
     form = SettingsForm(visit, f"provider_{mode}")
     with st.container(border=True, key=f"form_provider_{mode}"):
         with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
@@ -48,6 +46,8 @@ def provider(visit: Visit, mode: ProviderId) -> None:
             settings_form.duration(form, mode, takes)
         settings_form.notes(form, takes)
         provider_fields.show(form, mode)
+        if not visit.app.provider(mode).needs_key:
+            st.caption(visit.t("settings.no_key_needed"))
         form.show_end()
 
 

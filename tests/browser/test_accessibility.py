@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_studio import Studio, Visitors, add_tasks, card, fail, go, settled
 from playwright.sync_api import Page, expect
+from test_tasks_browser import HEAD, OPEN, ROW, click_grid, wait_for_cells
 
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.shots import Project
@@ -66,9 +67,21 @@ def test_who_asks_for_less_motion_and_more_contrast_gets_it(
         page.emulate_media(reduced_motion="null", contrast="null")
 
 
+@pytest.mark.parametrize(("scheme", "locale", "width"), [("light", "en-US", 390), ("dark", "zh-CN", 1920)])
+def test_the_opened_history_of_a_task_breaks_no_rule(
+    studio: Studio, visitor: Visitors, worked_on: Project, scheme: str, locale: str, width: int
+) -> None:
+    page = go(visitor(scheme=scheme, locale=locale, width=width), studio.at(worked_on, "tasks"))
+    wait_for_cells(page, lambda text: " v1" in text, "the rows")
+    click_grid(page, OPEN, HEAD + HEAD + ROW / 2)
+    expect(page.get_by_role("dialog").get_by_test_id("stTable")).to_be_visible()
+    settled(page)
+    assert violations(page) == []
+
+
 @pytest.mark.extended
 @pytest.mark.parametrize(
-    ("scheme", "locale", "width"), [("light", "en-US", 1440), ("dark", "zh-CN", 1440), ("light", "zh-CN", 390)]
+    ("scheme", "locale", "width"), [("light", "en-US", 1440), ("dark", "zh-CN", 1920), ("light", "zh-CN", 390)]
 )
 def test_no_page_breaks_a_rule(
     studio: Studio, visitor: Visitors, worked_on: Project, scheme: str, locale: str, width: int

@@ -163,7 +163,7 @@ def test_searching_finds_while_typing_and_the_address_keeps_it(studio: Studio, p
     project = studio.project("search", 3)
     first, second, _ = studio.vidgen.shots.ids(project.id)
     go(page, studio.at(project))
-    page.get_by_placeholder("Number or prompt").press_sequentially("shot 2")
+    page.get_by_placeholder("Search").press_sequentially("shot 2")
     expect(card(page, first)).to_have_count(0)
     # While the list shrinks, Streamlit shows a card in its old and its new place for a moment.
     expect(card(page, second)).to_have_count(1)

@@ -37,7 +37,7 @@ def test_what_it_brought_is_drawn_narrowed_and_taken_along(studio: Studio, page:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     listed = Path(download.value.path()).read_text(encoding="utf-8-sig")
-    assert "Whole period,,Completed,3," in listed
+    assert "Whole period,,Done,3," in listed
     page.get_by_role("combobox", name="Provider").click()
     page.get_by_role("option", name="KIE").click()
     settled(page)

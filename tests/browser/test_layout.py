@@ -79,7 +79,7 @@ FIRST_CONTENT = {
     "log": ".st-key-log_list",
     "export": ".st-key-export_nothing",
     "analytics": "[data-testid=stMetric]",
-    "settings": ".st-key-settings_provider [role=tab]",
+    "settings": ".st-key-form_provider_local",
     "script": "[data-testid=stTextArea]",
     "storyboard": ".st-key-storyboard",
 }
@@ -100,6 +100,32 @@ def test_every_page_begins_with_its_content(
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
         assert top(page.locator(content).first) <= begins, name
         assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width, name
+
+
+#: What the window cuts off of a row of filters, and hints that their field has no room for.
+CUT = """() => {
+  const within = (box, inner) => inner.getBoundingClientRect().right <= box.getBoundingClientRect().right + 1
+  const pen = document.createElement("canvas").getContext("2d")
+  const fits = (field) => {
+    const style = getComputedStyle(field)
+    pen.font = style.font
+    return pen.measureText(field.placeholder).width <= field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+  }
+  const pills = [...document.querySelectorAll('[class*="st-key-tool_left_"]')].flatMap((row) => [...row.querySelectorAll("button")].filter((one) => !within(row, one)))
+  const fields = [...document.querySelectorAll('[class*="st-key-tool_row_"] input')].filter((one) => !fits(one))
+  return [...pills.map((one) => one.textContent), ...fields.map((one) => one.placeholder)]
+}"""
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_filters_and_search_fields_are_readable_whole(studio: Studio, visitor: Visitors, locale: str) -> None:
+    project = studio.project("readable", 3)
+    page = visitor(width=1440, height=900, locale=locale)
+    for name in ("", "tasks", "log"):
+        go(page, studio.at(project, name))
+        expect(page.locator("[class*=st-key-tool_row_] input").first).to_be_visible()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        assert page.evaluate(CUT) == [], name
 
 
 @pytest.mark.parametrize(("width", "high"), [(1440, 900), (390, 844)])

@@ -156,7 +156,7 @@ def look_through(page: Page, address: str, total: str) -> float:
     """Search, filter and turn pages; return the seconds until each answer stood there, in sum."""
     go(page, address)
     expect(page.get_by_text(f"{total} tasks")).to_be_visible()
-    search = page.get_by_placeholder("Shot number, prompt")
+    search = page.get_by_placeholder("Search")
     begun = time.monotonic()
     search.fill("scene 7,")
     expect(page.get_by_text("50 tasks")).to_be_visible()

@@ -21,7 +21,7 @@ def test_figures_of_a_batch_are_a_table_json_and_a_list(vidgen: Vidgen, shot_lis
     said = vidgen("figures", "--project", "default", "--days", "2", "--csv", str(tmp_path / "figures.csv"))
     assert said.status == 0
     assert "Success rate" in said.out
-    assert "Completed" in (tmp_path / "figures.csv").read_text(encoding="utf-8-sig")
+    assert "Done" in (tmp_path / "figures.csv").read_text(encoding="utf-8-sig")
     found = vidgen("figures", "--json").json
     assert found["completed"] == 2
     assert found["spend"]["total"] == 0

@@ -15,6 +15,7 @@ from vidgen_core.dashboard.pick import order as pick_order
 from vidgen_core.dashboard.pick import room
 from vidgen_core.dashboard.session import current_visit
 from vidgen_core.domain.errors import NotFound
+from vidgen_core.services.library.projects import SAMPLE
 
 _NUMBERS = itertools.count(1)
 
@@ -42,6 +43,18 @@ def test_without_takes_the_screen_says_what_to_do(screen: Screen) -> None:
 
     assert "Nothing to review yet" in screen.words()
     assert screen.at.button(key="pick_to_shots").label == "Go to the shots"
+
+
+def test_a_newcomer_is_led_to_the_takes_until_they_are_there(screen: Screen) -> None:
+    name, _ = SAMPLE["en"]
+    screen.app.projects.rename(screen.project.id, name)
+    screen.add_takes(2)
+
+    screen.open("export")
+    assert "Your first takes are ready" in screen.words()
+    assert [link.proto.page for link in screen.at.main.get("page_link") if link.proto.label == "Review"] == ["pick"]
+    screen.open("pick")
+    assert "Your first takes are ready" not in screen.words()
 
 
 def test_the_first_shot_that_waits_stands_there_with_all_its_takes(screen: Screen) -> None:

@@ -37,7 +37,7 @@ TABLE: Final = "tasks_table"
 _PAGERS: Final = "_tasks_pagers"
 _WRITTEN: Final = "_tasks_addresses"
 #: Pixels.
-_SEARCH: Final = 116
+_SEARCH: Final = 100
 #: So many of our own addresses are known again.
 _REMEMBERED: Final = 20
 
@@ -76,7 +76,7 @@ def show(visit: Visit) -> None:
         type="search",
         # A quarter of a second; a time in words would load pandas.
         live=True,
-        placeholder=t("tasks.search_hint"),
+        placeholder=t("common.search"),
         label_visibility="collapsed",
         on_change=_first_page,
         persist_state="session",

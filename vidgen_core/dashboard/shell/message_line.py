@@ -240,7 +240,7 @@ def _tips(visit: Visit, status: Status) -> Iterator[Message]:
     elif shots.count(visit.project.id, ShotFilter(state="chosen")):
         if not st.session_state.get(_CLOSED_TIPS):
             yield Message("tip_own", t("shell.tip_own"), ":material/upload_file:", actions=lambda: _own(t))
-    elif shots.count(visit.project.id, ShotFilter(state="to_choose")):
+    elif st.session_state.get(_PAGE) != "pick" and shots.count(visit.project.id, ShotFilter(state="to_choose")):
         yield Message("tip_choose", t("shell.tip_choose"), "⭐", actions=lambda: _lead(t("shell.page.pick"), "pick"))
 
 

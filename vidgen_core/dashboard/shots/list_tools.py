@@ -114,13 +114,13 @@ def _tools(visit: Visit) -> ShotFilter:
     """Everything right of the states."""
     t = visit.t
     text = st.text_input(
-        t("common.search"),
+        t("tasks.search"),
         type="search",
         # A quarter of a second; a time in words would load pandas.
         live=True,
         key="find",
         bind="query-params",
-        placeholder=t("shots.search"),
+        placeholder=t("common.search"),
         on_change=to_first_page,
         label_visibility="collapsed",
         width=_SEARCH,

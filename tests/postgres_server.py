@@ -103,11 +103,22 @@ class Postgres:
         with contextlib.closing(psycopg.connect(self.url("postgres"), autocommit=True)) as connection:
             connection.execute(statement)
 
+    def ask_password_of(self, role: str) -> None:
+        """Let a role in by its password only."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"host all {role} all scram-sha-256\n{rules.read_text()}")
+        self.run("SELECT pg_reload_conf()")
+
     def new(self, template: str = "template0", options: str = "") -> str:
         """The URL of a new database."""
         name = f"test{next(self._names)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
         return self.url(name)
+
+    def end_sessions(self, url: str) -> None:
+        """End all sessions of a database."""
+        name = url.rpartition("/")[2]
+        self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
 
     def drop(self, url: str) -> None:
         self.run(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")

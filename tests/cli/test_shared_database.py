@@ -18,6 +18,7 @@ from tests.cli.cli_doubles import Vidgen as Command
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store
 from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
@@ -134,7 +135,12 @@ def test_a_restart_of_the_server_is_waited_for(studio: Studio, postgres: Postgre
     studio.check(project)
 
 
-def test_a_worker_says_why_it_cannot_begin_and_begins_when_that_is_mended(
+def beats(url: str) -> list[Heartbeat]:
+    with closing(Store.open(url)) as store, store.read() as tx:
+        return tx.heartbeat.all()
+
+
+def test_a_worker_says_why_it_cannot_go_on_and_does_when_that_is_mended(
     postgres: Postgres,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -158,6 +164,13 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_that_is_mended(
             assert said.startswith("This worker takes its tasks from")
             assert "vidgen_submit_seconds" in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
             assert "secret" not in said
+            name = url.rpartition("/")[2]
+            postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            postgres.end_sessions(url)
+            assert any("takes no more connections" in line for line in iter(worker.stdout.readline, ""))
+            postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            before = beats(url)
+            wait_until(lambda: beats(url) != before, PATIENCE)
         finally:
             worker.terminate()
             worker.communicate(timeout=PATIENCE)

@@ -215,6 +215,29 @@ def test_a_database_that_lets_nobody_in_says_so_and_opens_when_it_is_mended(
         postgres.run("DROP ROLE guest")
 
 
+def test_a_password_that_changes_meanwhile_may_stand_in_a_file(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.new()
+    name = url.rpartition("/")[2]
+    passwords = tmp_path / "pgpass"
+    passwords.touch(mode=0o600)
+    postgres.run(f"CREATE ROLE keeper LOGIN PASSWORD 'first'; ALTER DATABASE {name} OWNER TO keeper")
+    postgres.ask_password_of("keeper")
+    try:
+        passwords.write_text("*:*:*:keeper:first\n")
+        with closing(Store.open(url.replace("vidgen@", "keeper@") + f"?passfile={passwords}")) as store:
+            assert answers(store)
+            postgres.run("ALTER ROLE keeper PASSWORD 'second'")
+            # What is connected stays so.
+            assert answers(store)
+            postgres.end_sessions(url)
+            assert wait_until(lambda: error_of(store)) == "store_login_refused"
+            passwords.write_text("*:*:*:keeper:second\n")
+            assert answers(store)
+    finally:
+        postgres.drop(url)
+        postgres.run("DROP ROLE keeper")
+
+
 def test_a_schema_that_a_role_may_not_use_is_a_matter_of_its_rights(postgres: Postgres) -> None:
     url = postgres.new()
     with closing(psycopg.connect(url, autocommit=True)) as connection:

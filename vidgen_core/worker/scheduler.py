@@ -68,7 +68,7 @@ class Scheduler:
         self._rests_until = 0.0
         self._revision = -1
         #: Why the database cannot be used now.
-        self._waits_for = ""
+        self.store_error: StoreError | FileError | None = None
         #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
         self._queue: tuple[set[ProviderId], bool] | None = None
         #: Whether more tasks may begin than are beginning.
@@ -123,7 +123,7 @@ class Scheduler:
             self._alarm.clear()
             try:
                 await self._turn()
-                self._waits_for = ""
+                self.store_error = None
             except (StoreError, FileError) as error:
                 await self._wait_for_store(error)
             except Exception:
@@ -136,9 +136,9 @@ class Scheduler:
 
     async def _wait_for_store(self, error: StoreError | FileError) -> None:
         """Ask again in a moment; what is under way goes on meanwhile."""
-        if error.code != self._waits_for:
+        if self.store_error is None or error.code != self.store_error.code:
             logger.warning("the worker waits for the database: %s", error)
-        self._waits_for = error.code
+        self.store_error = error
         # What it has told last may not have been taken in.
         self._revision = -1
         await asyncio.sleep(AGAIN)

@@ -97,9 +97,15 @@ class Worker:
         self._working = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduler: Scheduler | None = None
-        self.problem: VidgenError | None = None
+        self._problem: VidgenError | None = None
         self.telemetry = Telemetry()
         self.thread = threading.Thread(target=self._run, name="vidgen-runner", daemon=True)
+
+    @property
+    def problem(self) -> VidgenError | None:
+        """Why it does not work now, if it does not."""
+        scheduler = self._scheduler
+        return self._problem or (scheduler.store_error if scheduler is not None else None)
 
     def start(self) -> Worker:
         self.thread.start()
@@ -174,10 +180,10 @@ class Worker:
             return
         while not self._ending.is_set():
             try:
-                self.problem = None if lock.acquire() else RunnerBusy()
+                self._problem = None if lock.acquire() else RunnerBusy()
             except StoreError as error:
-                self.problem = error
-            if self.problem is not None:
+                self._problem = error
+            if self._problem is not None:
                 self._ending.wait(STANDBY)
                 continue
             try:
@@ -193,11 +199,11 @@ class Worker:
                 asyncio.run(self._main(lock))
             except StoreError as error:
                 logger.warning("the worker waits for the database: %s", error)
-                self.problem = error
+                self._problem = error
                 self._ending.wait(RESTART)
             except Exception as error:
                 logger.exception("the worker's loop broke")
-                self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
+                self._problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
                 self._ending.wait(RESTART)
 
     async def _main(self, lock: RunnerLock) -> None:
@@ -209,7 +215,7 @@ class Worker:
             self._loop, self._scheduler = asyncio.get_running_loop(), self._scheduler_for(ctx, lock)
             if self._ending.is_set():
                 self._scheduler.stop()
-            self.problem = None
+            self._problem = None
             await self._scheduler.run()
         finally:
             self._scheduler = self._loop = None

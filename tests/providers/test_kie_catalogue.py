@@ -107,6 +107,22 @@ async def test_a_new_list_is_told_with_its_prices_before_all_schemas_are_read(ki
     assert len(world.server.stats()["lookups"]) > len(first) + 20
 
 
+async def test_a_model_of_a_list_that_is_not_here_is_awaited_and_one_that_no_list_names_is_not(kie, world) -> None:
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": NEW}}
+    params = make_params(aspect_ratio="9:16", image_url="https://cdn.example/first.jpg")
+    assert [(one.code, one.fatal) for one in kie.check(NEW, params)] == [("model_form_awaited", True)]
+    assert all(kie.awaited(name) is None for name in ("veo3_fast", "wan/3-0-video"))
+
+    await kie.refresh_models(KEY)
+    assert kie.awaited(NEW) is None
+    assert kie.awaited("no/such") is None
+    kie._catalogue._file.unlink()
+    assert kie.awaited(NEW) is not None
+    world.options = {"kie": {"live_catalogue": False}}
+    assert kie.awaited(NEW) is None
+
+
 async def test_the_switch_is_off_and_nothing_is_asked(kie, world) -> None:
     world.options = {"kie": {"live_catalogue": False}}
     assert await kie.refresh_models(KEY) is False

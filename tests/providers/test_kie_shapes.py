@@ -136,6 +136,7 @@ async def test_without_a_picture_the_prompt_alone_is_sent(kie, world) -> None:
 
 
 async def test_of_an_unknown_model_only_the_prompt_has_a_field(kie, world) -> None:
+    world.options = {"kie": {"live_catalogue": False}}
     order = world.order(kie, model="tomorrow/image-to-video", picture=None, duration=5.0)
     payload = (await kie.prepare(order, KEY)).payload
     assert payload == {"model": "tomorrow/image-to-video", "input": {"prompt": "a slow zoom"}}

@@ -281,6 +281,29 @@ def test_what_a_model_no_longer_takes_is_not_sent(bench: Bench) -> None:
     assert attempt.state is AttemptState.REFUSED
 
 
+def test_what_nobody_can_describe_for_the_moment_waits_in_the_queue_and_goes_on_by_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.worker.steps.claim.FORM_WAIT", timedelta(seconds=0.1))
+    unknown = Problem(field="model", code="model_form_awaited", params={"model": "scripted"})
+    away = [unknown]
+    monkeypatch.setattr(bench.provider, "awaited", lambda _model: next(iter(away), None))
+    [task] = bench.queue()
+    bench.start()
+    wait_until(lambda: bench.task(task).failure)
+
+    waiting = bench.task(task)
+    assert (waiting.status, bench.attempts(task), bench.provider.sent) == (TaskStatus.QUEUED, [], [])
+    error = TaskError.of(waiting, get_text("en"))
+    assert error is not None
+    assert "How scripted is asked stands in KIE’s live list alone" in error.message
+
+    away.clear()
+    done_now = bench.wait(task, COMPLETED, FAILED)
+    assert (done_now.status, done_now.failure) == (COMPLETED, None)
+    assert sum(line.code == "task_held" for line in bench.log()) == 1
+
+
 def lost(code: str = "seed_not_taken", field: str = "seed") -> Problem:
     return Problem(field=field, code=code, params={"model": "scripted"}, fatal=False)
 

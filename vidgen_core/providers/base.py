@@ -380,6 +380,10 @@ class Provider(ABC):
         """What is left for a key; None where the provider does not say. Costs nothing."""
         return None
 
+    def awaited(self, model: str) -> Problem | None:
+        """What has to be read before it is known how the model is asked, and is being read; None: nothing."""
+        return None
+
     async def refresh_models(self, key: Key | None) -> bool:
         """Read what the provider publishes of its models, where that has become old; True where something has changed.
 

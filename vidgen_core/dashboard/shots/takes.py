@@ -199,7 +199,7 @@ def _of_slot(context: CardContext, view: ShotView, slot: Slot) -> dict[str, Any]
 
 
 def _of_task(context: CardContext, task: Task) -> dict[str, Any]:
-    held = task.status is TaskStatus.PENDING and task.failure is not None
+    held = task.status in (TaskStatus.PENDING, TaskStatus.QUEUED) and task.failure is not None
     return _ended(context, task) if held or task.status in ENDED else _under_way(context, task)
 
 
@@ -240,7 +240,7 @@ def _facts(t: Text, task: Task) -> list[str]:
 
 
 def _ended(context: CardContext, task: Task) -> dict[str, Any]:
-    """A take that waits for a person, or ended without a video: why, and the ways on from free to paid."""
+    """A take that waits for something, or ended without a video: why, and the ways on from free to paid."""
     t = context.t
     steps = context.app.tasks.steps(task, context.prices) if context.maker else ()
     return {

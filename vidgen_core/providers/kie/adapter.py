@@ -180,7 +180,17 @@ class Kie(Provider):
             return veo.capabilities(model)
         return self._remembered(("can", model), lambda: self._known(model).capabilities())
 
+    def awaited(self, model: str) -> Problem | None:
+        if model in veo.MODELS or self._known(model).forms or not self._own.live_catalogue:
+            return None
+        self._catalogue.want(model)
+        if not self._catalogue.is_due(self.base_url, model):
+            return None
+        return Problem(field="model", code="model_form_awaited", params={"model": model})
+
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        if (awaited := self.awaited(model)) is not None:
+            return (awaited,)
         can = self.capabilities(model)
         if params.parent is not None:
             found = self._against_parent(can, params, params.parent)

@@ -119,6 +119,12 @@ class Catalogue:
         known = self._kept(base_url).models.get(model)
         return None if known is None else _listed(known)
 
+    def is_due(self, base_url: str, model: str) -> bool:
+        """Whether nothing is known of a model because that has not been read yet."""
+        kept = self._kept(base_url)
+        known = kept.models.get(model)
+        return not kept.at if known is None else not known.asked
+
     def models(self, base_url: str, makes: str) -> tuple[str, ...]:
         """The models that make videos, or pictures, in KIE's order."""
         kept = self._kept(base_url).models

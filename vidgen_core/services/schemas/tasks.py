@@ -34,7 +34,7 @@ class TaskError(ResponseModel):
     def of(cls, task: Task, t: Text) -> TaskError | None:
         """None when the task did not fail."""
         failure = task.failure
-        if failure is None or task.status not in (TaskStatus.FAILED, TaskStatus.PENDING):
+        if failure is None or task.status not in (TaskStatus.FAILED, TaskStatus.PENDING, TaskStatus.QUEUED):
             return None
         return cls.filled(failure, message=t.failure(failure))
 

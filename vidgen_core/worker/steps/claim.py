@@ -10,15 +10,19 @@ from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import PROJECT_PAUSE, ProjectPause
-from vidgen_core.domain.errors import Superseded
+from vidgen_core.domain.errors import ErrorKind, Superseded
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.providers.base import Key, Provider
+from vidgen_core.providers.capabilities import Problem
 from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask
 from vidgen_core.worker.transition import UNDER_WAY, Rows, leave_to_person, log, move, remember, same
+
+#: Until it is looked again whether it is known how a model is asked.
+FORM_WAIT: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def claim(
     only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen, or it waits for
     the shot before it in its chain.
 
-    A task that would be sent in another way, or for more, than was said when it was queued is left pending as well.
+    One whose model nobody can describe for the moment waits for the list that does, and
+    a task that would be sent in another way, or for more, than was said when it was queued is left pending as well.
 
     :param rules: what decides about chains; None: the task is in none
     :param provider: asked what it takes of the task now; None: it is not asked
@@ -78,6 +83,10 @@ def claim(
     if not isinstance(linked, dict):
         remember(tx, active, rows)
         return linked or False
+    if provider is not None and (awaited := provider.awaited(task.model)) is not None:
+        _wait_for_model(tx, rows, awaited, now)
+        remember(tx, active, rows)
+        return False
     if not task.provider.is_free and (_asks_for_loss(tx, rows, provider) or _asks_for_price(tx, rows, settings)):
         remember(tx, active, rows)
         return False
@@ -131,6 +140,14 @@ def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:
             tx.log.add(LogLevel.WARNING, stop.code, project_id=project_id, **stop.params)
     elif stop.scope is None:
         leave_to_person(tx, rows, stop.code, stop.params)
+
+
+def _wait_for_model(tx: Tx, rows: Rows, awaited: Problem, now: datetime) -> None:
+    """Leave a task in the queue until it is known again how its model is asked, and say so once."""
+    told = Failure(kind=ErrorKind.PARAMETER, code=awaited.code, params=awaited.params, charged=ChargeStatus.NONE)
+    if rows.task.failure != told:
+        log(tx, LogLevel.WARNING, "task_held", rows.task, cause=told.code, detail=told.params)
+    rows.task = tx.tasks.noted(rows.task, failure=told, due_at=now + FORM_WAIT)
 
 
 def _asks_for_loss(tx: Tx, rows: Rows, provider: Provider | None) -> bool:

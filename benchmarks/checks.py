@@ -183,6 +183,9 @@ def labelled(folder: Path, real: Path | None, half: int, goods: int, each: int) 
             if not target.exists():
                 faulty_clips.spoil(path, target, fault, number * 2 + half)
             found.append(Labelled(target, asked, code))
+            if fault in REFERENCED:
+                found.append(Labelled(target, asked.model_copy(update={"first_frame": None}), code))
+        found.append(Labelled(path, asked.model_copy(update={"first_frame": None}), ""))
         cut = folder / f"cut-{number}-{path.stem}.mp4"
         if not cut.exists():
             faulty_clips.cut_together(path, other, cut)
@@ -224,6 +227,8 @@ FAULTS = {
     "blurred": "blurred",
     "text-on-top": "text",
 }
+#: Those that are told by the reference where there is one: they are judged without it too, as of a clip made from words alone.
+REFERENCED = ("black-frames", "blurred", "text-on-top")
 
 
 def sounding(folder: Path, base: list[tuple[Path, Path, tuple[int, int], str]]) -> Iterator[Labelled]:
@@ -290,13 +295,14 @@ def judge(clips: list[Labelled], results: Path) -> dict[bool, list[float]]:
 
 def report(clips: list[Labelled]) -> None:
     """Recall of each fault, what good clips fail for, and which clips were judged wrongly."""
-    groups: dict[tuple[str, bool], list[Labelled]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Labelled]] = defaultdict(list)
     for clip in clips:
-        groups[clip.fault, clip.real].append(clip)
+        kind = "shipped " if clip.real else "" if clip.asked.first_frame else "from words "
+        groups[clip.fault, kind].append(clip)
     print(f"{len(clips)} clips, {os.cpu_count()} cores")
-    for (fault, real), some in sorted(groups.items()):
+    for (fault, kind), some in sorted(groups.items()):
         failed = [one for one in some if verdict_of(one.results) is Verdict.FAIL]
-        name = f"{'shipped ' if real else ''}{fault or 'good'}"
+        name = f"{kind}{fault or 'good'}"
         if fault:
             missed = [one for one in some if not one.raised & {fault, checks.UNPLAYABLE}]
             print(f"{name:>20} n {len(some):4} recall {1 - len(missed) / len(some):.3f}")

@@ -89,6 +89,14 @@ def test_a_picture_of_little_but_sky_is_told_when_it_is_blurred(folder: Path) ->
     assert "blurred" in failed(judged(blurred, first_frame=picture))
 
 
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_clip_that_was_made_without_a_picture_is_told_when_it_is_blurred(folder: Path, number: int) -> None:
+    path = folder / f"blurred-alone-{number}.mp4"
+    faulty_clips.spoil(good(folder, number), path, "blurred", 3)
+    assert failed(judged(good(folder, number), first_frame=None)) == set()
+    assert failed(judged(path, first_frame=None)) == {"blurred"}
+
+
 def test_text_on_top_is_read(folder: Path) -> None:
     pytest.importorskip("rapidocr")
     large, path = folder / "large.mp4", folder / "text.mp4"

@@ -29,8 +29,9 @@ def _still(clip: Clip) -> float | None:
     if clip.asked.still:
         return None
     pictures = clip.pictures
-    if len(pictures.small) == 1 and clip.facts.frames <= 1:
-        return 1.0
+    if len(pictures.small) == 1:
+        # The one frame that is left of a damaged clip says nothing.
+        return 1.0 if clip.facts.frames <= 1 else None
     shown, fps = _shown(pictures, clip.lasting)
     apart = max(1, round(_APART * fps))
     if len(shown) <= apart or (len(shown) - 1) / fps < _SHORTEST:
@@ -51,8 +52,8 @@ def _shown(pictures: DecodedFrames, lasting: Floats) -> tuple[np.ndarray, float]
 
     :param lasting: as ``Clip.lasting``
     """
-    usual = min(float(np.median(lasting[:-1])), _APART) if len(lasting) > 1 else 0.0
-    if usual <= 0 or lasting.max() <= _UNEQUAL * usual:
+    usual = min(float(np.median(lasting[:-1])), _APART)
+    if lasting.max() <= _UNEQUAL * usual:
         return np.arange(len(pictures.times)), pictures.fps
     end = float(pictures.times[-1] + lasting[-1])
     usual = max(usual, end / _MOST_MOMENTS)

@@ -195,6 +195,14 @@ def test_a_failed_take_says_why_and_offers_free_ways_before_paid_ones(screen: Sc
     assert shown["why"].startswith("No result came within the time limit")
 
 
+def test_a_shot_that_would_be_refused_is_not_called_free(screen: Screen) -> None:
+    screen.give_key(ProviderId("kie"))
+    wish = ShotParams(provider=ProviderId("kie"), model="bytedance/seedance-2", duration=45.0)
+    shot = screen.app.shots.add(screen.project.id, prompt="rain", params=wish)
+    screen.run()
+    assert screen.generate_words(shot.id) == "Generate"
+
+
 def test_a_take_that_waits_for_a_person_says_why_and_is_started_on_its_card(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.give_key(ProviderId("yunwu"))

@@ -116,7 +116,10 @@ def generate_words(visit: Visit, estimate: Estimate) -> dict[str, str]:
     t, missing = visit.t, estimate.key_missing
     if missing is not None:
         return {"words": t("gate.enter_key"), "help": preflight.no_key(visit, missing), "icon": "🔑"}
-    return {"words": t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)), "icon": "✦"}
+    if not estimate.tasks:
+        # It is refused; the sentence stands below.
+        return {"words": t("shots.generate_none"), "icon": "✦"}
+    return {"words": t("shots.generate", n=estimate.tasks, price=price(t, estimate)), "icon": "✦"}
 
 
 @st.fragment(key=take_actions.FRAGMENT, run_every=_SLOWLY)

@@ -39,6 +39,23 @@ def test_a_picture_goes_to_the_row_that_names_it_or_bears_its_number(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("spare", list(Spare))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.png", "b.png", "c.png"],
+        ["0001.png", "0001-last.png", "0001-ref1.png"],
+        ["1_first.png", "1_last.png", "2.png"],
+    ],
+)
+def test_a_picture_that_a_row_names_as_its_last_frame_or_reference_is_no_shot(
+    tmp_path: Path, names: list[str], spare: Spare
+) -> None:
+    first, last, reference = names
+    text = f"shot,image,last_frame,references,prompt\n1,{first},{last},{reference},one\n2,,{last},,two\n"
+    assert shots(tmp_path, text, names, spare) == [("1", "one", first), ("2", "two", "")]
+
+
 def test_a_line_that_begins_with_a_picture_or_a_link_is_its_prompt(tmp_path: Path) -> None:
     text = "beach.png：waves\nb 1.jpg\tthe second\nhttps://example.com/a.png pan"
 

@@ -30,12 +30,16 @@ class Spare(StrEnum):
 def give_pictures(rows: ImportPlan, pictures: ImportPlan, spare: Spare) -> ImportPlan:
     """A plan of rows with the pictures that came beside them.
 
-    A picture that a row names already is no shot of its own; one whose name says a row's number is that row's.
+    A picture that a row names already, as whichever of its pictures, is no shot of its own; one whose name says a row's number is that row's.
 
     :param pictures: the pictures alone, in their order
     """
-    named = {row.image for row in rows.shots if row.image}
-    free = [picture for picture in pictures.shots if picture.image is None or picture.image not in named]
+    named = {file for row in rows.shots for file in (row.image, *(one.image for one in row.pictures)) if file}
+    free = [
+        picture.model_copy(update={"pictures": tuple(one for one in picture.pictures if one.image not in named)})
+        for picture in pictures.shots
+        if picture.image is None or picture.image not in named
+    ]
     by_key = _by_key([picture for picture in free if picture.image])
     shots: list[PlannedShot] = []
     used: set[Path] = set()

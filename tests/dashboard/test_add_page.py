@@ -175,7 +175,7 @@ def test_a_script_is_sent_to_its_page(screen: Screen, tmp_path: Path) -> None:
 
 def test_adding_and_generating_shows_its_price_and_queues(screen: Screen, tmp_path: Path) -> None:
     bring(screen, draw(tmp_path / "1.png"))
-    assert "free" in screen.at.button(key="add_act_generate").label
+    assert "Add and generate 3 (free)" in screen.at.button(key="add_act_generate").label
 
     screen.press("add_act_generate")
 

@@ -100,7 +100,7 @@ def _head(visit: Visit, planned: Planned) -> None:
             on_click=_go,
         )
         st.button(
-            t("add.act_generate", price=price(t, review.estimate)),
+            t("add.act_generate", n=t.number(review.estimate.tasks), price=price(t, review.estimate)),
             icon=":material/auto_awesome:",
             key="add_act_generate",
             disabled=not (review.new and review.estimate.tasks),

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from vidgen_core.config.schema import ChecksSettings
 from vidgen_core.domain.errors import FileError
@@ -21,6 +21,7 @@ from vidgen_core.media import checks, sample_art, video
 from vidgen_core.media.checks.clip import ClipRequest
 from vidgen_core.media.checks.process import CheckProcess
 from vidgen_core.media.kenburns import RenderSpec, render
+from vidgen_core.media.text_overlay import font_for
 
 LIMITS = ChecksSettings().limits
 SAMPLES = Path(sample_art.__file__).parent / "sample_images"
@@ -104,6 +105,19 @@ def test_text_on_top_is_read(folder: Path) -> None:
     faulty_clips.spoil(large, path, "text-on-top", 1)
     assert "text" in failed(judged(path, 2))
     assert "text" not in failed(judged(large, 2))
+
+
+def test_letters_that_the_picture_has_are_no_text_on_top_where_the_camera_is_nearer(folder: Path) -> None:
+    pytest.importorskip("rapidocr")
+    picture, path = folder / "letters.png", folder / "letters.mp4"
+    with Image.open(SAMPLES / "1.jpg") as opened:
+        wide = opened.convert("RGB").resize((1280, 720))
+    ImageDraw.Draw(wide).text((600, 330), "unicef", fill="white", font=font_for("unicef", 20))
+    wide.save(picture)
+    render(RenderSpec(image=picture, prompt="zoom in", width=180, height=320, seconds=SECONDS, fps=24), path)
+    seen = next(one for one in judged(path, first_frame=None) if one.code == "text")
+    assert seen.severity is Severity.FAIL
+    assert "text" not in failed(judged(path, first_frame=picture))
 
 
 def test_a_cut_and_another_picture_are_told(folder: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from vidgen_core.domain.takes import Severity
+from vidgen_core.media import first_frame_match
 from vidgen_core.media.checks.check import Bad, Check
-from vidgen_core.media.checks.clip import Clip
+from vidgen_core.media.checks.clip import LARGE, Clip
 from vidgen_core.media.checks.reference_frames import reference
 
 #: Longest side in pixels at which letters are searched.
@@ -59,7 +60,8 @@ def _letters(clip: Clip) -> float | None:
     if _reader() is None:
         return None
     large = clip.pictures.large
-    seen = _read(large[len(large) // 2])
+    middle = large[len(large) // 2]
+    seen = _read(middle)
     if not seen:
         return 0.0
     also = _read(large[-1]) | _read(large[0])
@@ -67,8 +69,12 @@ def _letters(clip: Clip) -> float | None:
     if not lasting:
         return 0.0
     for sent in (clip.asked.first_frame, clip.asked.last_frame):
-        picture = reference(sent)
-        own = _read(picture) if picture is not None else set()
+        picture = reference(sent, 2 * LARGE)
+        if picture is None:
+            continue
+        # Letters that are too small to read in all of it can be read where the camera is nearer.
+        part = first_frame_match.part_shown(middle, picture)
+        own = _read(picture) | (_read(part.resize(middle.size)) if part else set())
         lasting = {line for line in lasting if not any(_alike(line, other) for other in own)}
     return float(max((len(line) for line in lasting), default=0))
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from doubles import wait_until
-from postgres_server import Postgres, own_server
+from doubles import queue_takes, wait_until
+from postgres_server import Postgres, own_server, shared_studio
 from test_many_workers import CAP, PATIENCE, Studio, studio_at
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
 
 _LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 HOURS = 7 * 3600
@@ -101,3 +107,35 @@ def test_it_is_set_while_nobody_works(studio: Studio, clock: WallClock, by: int)
     clock.set(by)
     studio.start("c")
     studio.check()
+
+
+@pytest.mark.parametrize("by", [30 * 3600, -30 * 3600])
+def test_every_door_counts_the_budget_by_the_day_of_the_server(
+    server: Postgres, clock: WallClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: int
+) -> None:
+    some, most = (Money(amount=Decimal(n), currency="CNY") for n in (1, 9))
+    clock.set(by)
+    for name, value in shared_studio(server.new("vidgen_template"), tmp_path).items():
+        monkeypatch.setenv(name, value)
+    for name in ("PER_DAY", "LIMIT"):
+        monkeypatch.setenv(f"VIDGEN_BUDGET__{name}", "10")
+    with Vidgen.open(Locations(tmp_path / "door").create()) as app:
+        app.agents.add("bot", Role.MAKER, Decimal(10), Decimal(10), None)
+        with app.store.write() as tx:
+            [task] = queue_takes(tx)
+            held = ChargeStatus.ESTIMATED
+            tx.attempts.begin(task.id, task.provider, task.model, "k1", "main", None, some, charge=held)
+            tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=some, agent="bot")
+        of_all, of_day = app.budget.standing(None).standings
+        assert of_day.spent == of_all.spent
+        assert of_day.spent.amount == 2
+        today, ever = app.agents.statuses(app.agents.get("bot"))
+        assert today.spent == ever.spent == some
+        assert 'vidgen_budget_spent{currency="CNY",scope="day"} 2.0' in app.metrics.text()[0].decode()
+        # What a person allows to pass the limit today is allowed by the same day.
+        with app.store.write() as tx:
+            tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=most)
+        assert app.budget.go_on(task.project_id).standings[1].extra == 1
+        # The next day of the server is another one for all.
+        clock.set(by + 48 * 3600)
+        assert app.budget.standing(None).standings[1].spent.amount == 0

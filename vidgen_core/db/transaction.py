@@ -6,10 +6,11 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar, overload
 
-from sqlalchemy import Connection, Executable, Text, cast, func, select, update
+from sqlalchemy import Connection, Double, Executable, Text, cast, extract, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
@@ -25,6 +26,9 @@ _NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 _NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
 _THIS_REVISION: Final = PreparedStatement(REVISION)
 _NEXT_REVISION: Final = PreparedStatement(_NEXT)
+#: The seconds since 1970 at a server.
+TIME: Final = select(cast(extract("epoch", func.clock_timestamp()), Double))
+_TIME: Final = PreparedStatement(TIME)
 
 
 class Begun(NamedTuple):
@@ -136,6 +140,12 @@ class Transaction:
     def number(self) -> int | None:
         """``rev``, when it has been taken."""
         return self.__dict__.get("rev")
+
+    def now(self) -> datetime:
+        """The time where the database is, by which days of the budget begin for all who share it; aware, in UTC."""
+        if self.database != "postgresql":
+            return datetime.now(UTC)
+        return datetime.fromtimestamp(float(self.execute(_TIME).scalar_one()), UTC)
 
     @property
     def alive(self) -> bool:

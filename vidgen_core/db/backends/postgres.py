@@ -27,7 +27,7 @@ from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.queue import ledger_lines
 from vidgen_core.db.schema.system import revision
-from vidgen_core.db.transaction import CHANNEL, REVISION
+from vidgen_core.db.transaction import CHANNEL, REVISION, TIME
 from vidgen_core.db.triggers import TRIGGERS
 from vidgen_core.domain.errors import StoreError
 
@@ -240,9 +240,7 @@ class PostgresBackend(Backend):
 
     def time(self) -> float:
         with self.readers.connect() as connection:
-            return float(
-                connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())::float8").scalar_one()
-            )
+            return float(connection.execute(TIME).scalar_one())
 
     def runner_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - the lock is the server's
         return AdvisoryRunnerLock(self, RUNNER_LOCK)

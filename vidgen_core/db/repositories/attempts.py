@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, type_coerce, update
 
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, only
 from vidgen_core.db.schema.columns import UtcTime
 from vidgen_core.db.schema.queue import attempts, tasks
 from vidgen_core.db.schema.system import quotes
@@ -146,7 +146,7 @@ class AttemptRepository(Repository):
             "base_url": base_url,
             "charge": charge,
             "rev": self.tx.rev,
-            "created_at": now(),
+            "created_at": self.tx.now(),
             "worker": worker,
             **money_columns(cost),
         }

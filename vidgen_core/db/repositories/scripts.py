@@ -245,7 +245,8 @@ class LlmCallRepository(Repository):
         :param cost: the most it may cost, reserved until the cost is known; None: no price is known
         """
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
-        values |= {"piece_id": piece_id, "shot_id": shot_id, "state": LlmCallState.SENDING, "created_at": now()}
+        values |= {"piece_id": piece_id, "shot_id": shot_id, "state": LlmCallState.SENDING}
+        values["created_at"] = self.tx.now()
         values |= {**money_columns(cost), "prompt_digest": prompt_digest, "agent": agent}
         # Its cost counts against the budget, so pages have to be updated.
         _ = self.tx.rev

@@ -47,7 +47,7 @@ class Agents(Service):
     def statuses(self, agent: Agent) -> tuple[AgentStatus, ...]:
         """How much of its limits is used."""
         with self._ctx.store.read() as tx:
-            return money.agent_statuses(tx, self._ctx.settings(), agent, datetime.now(UTC))
+            return money.agent_statuses(tx, self._ctx.settings(), agent, tx.now())
 
     @requires(Role.OWNER)
     def add(

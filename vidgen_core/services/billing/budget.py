@@ -128,9 +128,9 @@ class Budget:
     @requires(Role.OWNER)
     def go_on(self, project_id: int) -> BudgetView:
         """Let what is queued now go out although a limit is reached, this once; the limits stay as they are."""
-        settings, now = self._ctx.settings(), datetime.now(UTC)
+        settings = self._ctx.settings()
         with self._ctx.store.write() as tx:
-            money.allow_overrun(tx, settings, project_id, now)
+            money.allow_overrun(tx, settings, project_id, tx.now())
             tx.log.add(LogLevel.WARNING, "budget_passed_once", project_id=project_id)
             found = view(tx, settings, project_id)
         self._ctx.wake()
@@ -240,10 +240,9 @@ class Budget:
 
 def view(tx: Tx, settings: Any, project_id: int | None) -> BudgetView:
     """Limits, holds and low balances, read in one transaction."""
-    now = datetime.now(UTC)
     hold = PROJECT_PAUSE.get(tx, project_id) if project_id is not None else None
     return BudgetView(
-        standings=money.limit_statuses(tx, settings, project_id, now),
+        standings=money.limit_statuses(tx, settings, project_id, tx.now()),
         hold=hold.model_dump(mode="json") if hold else None,
         low=tuple(_low(tx, settings)),
     )

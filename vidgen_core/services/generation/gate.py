@@ -11,7 +11,6 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -324,7 +323,7 @@ def check_order(
     low, uncounted = money.in_currency(by_payee, settings)
     priced = all(cost is not None for _, cost in costs) and (asked is not None or not questions)
     known = priced and not uncounted
-    standings = money.limit_statuses(tx, settings, project_id, datetime.now(UTC))
+    standings = money.limit_statuses(tx, settings, project_id, tx.now())
     for standing in standings:
         if low.amount > standing.left:
             short: dict[str, Any] = {"left": _json(standing.left, low.currency), "needed": low.model_dump(mode="json")}

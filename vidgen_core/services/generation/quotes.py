@@ -359,7 +359,7 @@ class Quotes:
 
         :raises Refused: ``quote_changed``: it is not what was priced
         """
-        settings, now = self._ctx.settings(), datetime.now(UTC)
+        settings, now = self._ctx.settings(), tx.now()
         if tx.quotes.get(quote.id).state is not quote.state:
             # What the other call did counts.
             return False

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -342,7 +341,7 @@ class LlmQueue:
             self._hold_on()
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
         with self._ctx.store.write() as tx:
-            now = datetime.now(UTC)
+            now = tx.now()
             limits = money.limit_statuses(tx, all_settings, subject.project_id, now)
             llm_ledger.allow(limits, job, subject, all_settings, most)
             if job.quote is not None and (

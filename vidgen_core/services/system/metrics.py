@@ -144,7 +144,7 @@ def _budget(tx: Tx, settings: Settings) -> Iterator[Metric]:
 
     limit = _gauge("budget_limit", "A limit of the budget.", "scope", "currency")
     spent = _gauge("budget_spent", "What counts against it: spent, set aside and perhaps owed.", "scope", "currency")
-    for status in money.limit_statuses(tx, settings, None, datetime.now(UTC)):
+    for status in money.limit_statuses(tx, settings, None, tx.now()):
         limit.add_metric((status.scope.value, status.limit.currency), float(status.limit.amount))
         spent.add_metric((status.scope.value, status.spent.currency), float(status.spent.amount))
     yield from (limit, spent)

@@ -56,6 +56,15 @@ def test_a_picture_that_a_row_names_as_its_last_frame_or_reference_is_no_shot(
     assert shots(tmp_path, text, names, spare) == [("1", "one", first), ("2", "two", "")]
 
 
+def test_the_last_frame_beside_a_picture_that_a_row_names_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("shot,image,prompt\n1,1_first.png,one\n2,2_first.png,two\n3,2_last.png,three\n", encoding="utf-8")
+    names = ["1_first.png", "1_last.png", "2_first.png", "2_last.png"]
+    plan = read_sources([path, *(draw(tmp_path / "pictures" / name) for name in names)])
+    ends = [[one.image.name for one in shot.pictures if one.image] for shot in plan.shots]
+    assert ends == [["1_last.png"], [], []]
+
+
 def test_a_line_that_begins_with_a_picture_or_a_link_is_its_prompt(tmp_path: Path) -> None:
     text = "beach.png：waves\nb 1.jpg\tthe second\nhttps://example.com/a.png pan"
 

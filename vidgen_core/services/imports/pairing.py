@@ -35,16 +35,19 @@ def give_pictures(rows: ImportPlan, pictures: ImportPlan, spare: Spare) -> Impor
     :param pictures: the pictures alone, in their order
     """
     named = {file for row in rows.shots for file in (row.image, *(one.image for one in row.pictures)) if file}
-    free = [
+    every = [
         picture.model_copy(update={"pictures": tuple(one for one in picture.pictures if one.image not in named)})
         for picture in pictures.shots
-        if picture.image is None or picture.image not in named
     ]
+    free = [picture for picture in every if picture.image is None or picture.image not in named]
+    beside = {picture.image: picture for picture in every if picture.pictures}
     by_key = _by_key([picture for picture in free if picture.image])
     shots: list[PlannedShot] = []
     used: set[Path] = set()
     for row in rows.shots:
         found = next((by_key[key] for key in _keys_of(row) if key in by_key), None) if _wants(row) else None
+        if row.image in beside and not _has_last_frame(row):
+            row = row.model_copy(update={"pictures": (*beside[row.image].pictures, *row.pictures)})
         if found and found.image:
             used.add(found.image)
         shots.append(_with(row, found) if found else row)
@@ -69,9 +72,13 @@ def _keys_of(row: PlannedShot) -> list[str]:
     return [key for key in (row.number and fold_name(row.number), loose(row.number)) if key]
 
 
+def _has_last_frame(row: PlannedShot) -> bool:
+    return any(one.slot is PictureSlot.LAST_FRAME for one in row.pictures)
+
+
 def _with(row: PlannedShot, picture: PlannedShot) -> PlannedShot:
     given: dict[str, Any] = {"image": picture.image, "facts": picture.facts, "image_key": picture.image_key}
-    if not any(one.slot is PictureSlot.LAST_FRAME for one in row.pictures):
+    if not _has_last_frame(row):
         given["pictures"] = (*picture.pictures, *row.pictures)
     reasons = tuple(reason for reason in row.reasons if reason.code not in NOT_HERE)
     verdict = "warning" if reasons else "ok"

@@ -33,7 +33,7 @@ LARGE: Final = 360
 SMALL: Final = 96
 #: Frames a second that are kept at ``LARGE``.
 LARGE_RATE: Final = 2.0
-#: Pixels decoded of one clip: two minutes of 1080P at 30 frames a second are more than any model makes.
+#: Pixels decoded of one clip: 48 seconds of 1080P at 30 frames a second.
 MOST_PIXELS: Final = 3_000_000_000
 MOST_FRAMES: Final = 3_600
 #: Packets read of one file.

@@ -1,4 +1,4 @@
-"""Workers whose database server is in trouble for a while: a full disk, no connection left, read-only, time-outs."""
+"""Workers whose database server is in trouble for a while: a full disk, no connection left or let in, read-only, time-outs."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ def end_sessions(session: psycopg.Connection, studio: Studio) -> None:
         ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"),
         ("SET statement_timeout = '1ms'", "RESET statement_timeout"),
         ("SET idle_session_timeout = '300ms'", "RESET idle_session_timeout"),
+        ("ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"),
     ],
 )
 def test_the_server_is_set_wrongly_for_a_while(

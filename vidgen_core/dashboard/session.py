@@ -65,6 +65,12 @@ def begin(visit: Visit, pages: Path, page: str) -> None:
     leave()
 
 
+def page_name() -> str:
+    """The name of the page that is drawn."""
+    name: str = st.session_state[_PAGE]
+    return name
+
+
 def page_file(name: str) -> Path:
     """The file of a page, for links to it."""
     pages: Path = st.session_state[_PAGES]
@@ -79,7 +85,7 @@ def open_page(name: str) -> None:
 
 def leave_for(name: str) -> None:
     """Have the next run leave for another page: a callback cannot."""
-    st.session_state[_LEAVING] = (name, st.session_state[_PAGE])
+    st.session_state[_LEAVING] = (name, page_name())
 
 
 def leave() -> None:
@@ -92,7 +98,7 @@ def leave() -> None:
     the picker of the project does so in the next run.
     """
     name, left = st.session_state.get(_LEAVING, ("", ""))
-    page = st.session_state[_PAGE]
+    page = page_name()
     if page != left or page == name:
         st.session_state.pop(_LEAVING, None)
     if name and page == left:

@@ -16,7 +16,16 @@ from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.actions import Message
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.quality import best, model_dialog
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, open_page, page_file, show_told
+from vidgen_core.dashboard.session import (
+    Visit,
+    current_visit,
+    handle_errors,
+    lines,
+    open_page,
+    page_file,
+    page_name,
+    show_told,
+)
 from vidgen_core.dashboard.shell import (
     agent_orders,
     autopilot_switch,
@@ -45,16 +54,10 @@ _OF_THE_DATABASE: Final = database_age.CODES | {UNWRITABLE}
 #: Longer ones may be cut off in the line, so that there is a button that shows all of them.
 _LONG: Final = 80
 _CLOSED_TIPS: Final = "_closed_tips"
-#: Name of the page below the line.
-_PAGE: Final = "_page"
 
 
-def show(page: str) -> None:
-    """Draw the line and have it refreshed.
-
-    :param page: the name of the page below it
-    """
-    st.session_state[_PAGE] = page
+def show() -> None:
+    """Draw the line and have it refreshed."""
     live_updates.watch(selection.LINE, _shown)
 
     @st.fragment(key=selection.LINE, run_every=_SLOWLY)
@@ -62,7 +65,7 @@ def show(page: str) -> None:
         show_told()
         visit = current_visit()
         messages = list(_messages(visit, visit.app.worker.status(visit.project.id)))
-        chosen = visit.app.shots.views(selection.selected(visit)) if page == "shots" else []
+        chosen = visit.app.shots.views(selection.selected(visit)) if page_name() == "shots" else []
         kind = "selection" if chosen else messages[0].kind if messages else "none"
         with (
             st.container(key="message_line", gap=None),
@@ -138,11 +141,11 @@ def _messages(visit: Visit, status: Status) -> Iterator[Message]:
     if status.alive and not (status.here or status.shared) and status.heartbeat is not None:
         beat = status.heartbeat
         yield Message("elsewhere", visit.t("shell.runner_elsewhere", host=beat.host, pid=beat.pid), ":material/dns:")
-    news = list_tools.news(visit) if st.session_state.get(_PAGE) == "shots" else None
+    news = list_tools.news(visit) if page_name() == "shots" else None
     if news is not None:
         yield news
     yield from _tips(visit, status)
-    if st.session_state.get(_PAGE) == "pick" and sign_in.may(Role.MAKER):
+    if page_name() == "pick" and sign_in.may(Role.MAKER):
         waiting = best.waiting_message(visit)
         if waiting is not None:
             yield waiting
@@ -240,7 +243,7 @@ def _tips(visit: Visit, status: Status) -> Iterator[Message]:
     elif shots.count(visit.project.id, ShotFilter(state="chosen")):
         if not st.session_state.get(_CLOSED_TIPS):
             yield Message("tip_own", t("shell.tip_own"), ":material/upload_file:", actions=lambda: _own(t))
-    elif st.session_state.get(_PAGE) != "pick" and shots.count(visit.project.id, ShotFilter(state="to_choose")):
+    elif page_name() != "pick" and shots.count(visit.project.id, ShotFilter(state="to_choose")):
         yield Message("tip_choose", t("shell.tip_choose"), "⭐", actions=lambda: _lead(t("shell.page.pick"), "pick"))
 
 

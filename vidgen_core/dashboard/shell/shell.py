@@ -65,8 +65,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     st.set_page_config(page_title=f"{page.title} · Vidgen")
     with st.sidebar:
         project = sidebar.choose_project(app, t, projects)
-    name = next(name for name, known_page in known.items() if known_page == page)
-    begin(Visit(app, project, t), pages, name)
+    begin(Visit(app, project, t), pages, next(name for name, known_page in known.items() if known_page == page))
     live_updates.begin(app)
     with st.sidebar:
         sidebar.show(known)
@@ -75,7 +74,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     dialogs.show()
     with st.container(key="frame", gap=None):
         header.show()
-        message_line.show(name)
+        message_line.show()
     page.run()
     live_updates.listen()
 

@@ -431,6 +431,17 @@ def test_the_command_line_lists_tasks_and_packs_pictures(app: Vidgen, project: P
         assert archive.namelist() == ["shots.csv"]
 
 
+def test_a_list_with_pictures_is_called_zip_whatever_ending_was_asked_for(
+    app: Vidgen, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = tmp_path / "list.csv"
+    assert run(["export", "--project", "ep01", "--to", str(asked), "--pictures", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "list.zip")
+    assert not asked.exists()
+    with zipfile.ZipFile(tmp_path / "list.zip") as archive:
+        assert archive.namelist() == ["shots.csv"]
+
+
 def test_a_long_list_of_tasks_is_read_some_hundreds_at_a_time(
     app: Vidgen, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

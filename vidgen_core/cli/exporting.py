@@ -140,13 +140,16 @@ def _format(word: str | None, to: Path) -> Format:
 
 
 def _target(session: Session, to: Path, kind: Format, options: Options) -> Path:
-    """Into a folder an export goes under the project's name; a 剪映 draft makes its own folder in it."""
+    """Where an export goes: in a folder, under the project's name; a list with pictures is a ZIP and is called so.
+
+    A 剪映 draft makes its own folder in the one that is named.
+    """
     from vidgen_core.services.exports.film import LISTS, Format
     from vidgen_core.services.exports.naming import safe_name
 
-    if kind is Format.JIANYING or not to.is_dir():
-        return to
     zipped = kind in LISTS and options.pictures and options.rows == "shots"
+    if kind is Format.JIANYING or not to.is_dir():
+        return to.with_suffix(".zip") if zipped else to
     return to / f"{safe_name(session.where.name)}.{'zip' if zipped else kind.value}"
 
 

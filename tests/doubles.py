@@ -7,12 +7,14 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from vidgen_core.db import Tx
 from vidgen_core.domain.providers import ProviderId
@@ -34,6 +36,23 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.services.system.worker_control import WorkerControl
+
+
+def one_round(*axes: Sequence[object]) -> list[ParameterSet]:
+    """All combinations of some values: each value of each axis comes up in ``make test``, the others in the whole suite."""
+    longest = max(range(len(axes)), key=lambda number: len(axes[number]))
+    others = [number for number in range(len(axes)) if number != longest]
+    # As many values of the longest axis go by until the next value of another one has its turn.
+    pace = {other: prod(len(axes[one]) for one in others[:place]) for place, other in enumerate(others)}
+    return [
+        pytest.param(
+            *(axis[place] for axis, place in zip(axes, places, strict=True)),
+            marks=()
+            if all(places[other] == places[longest] // step % len(axes[other]) for other, step in pace.items())
+            else pytest.mark.extended,
+        )
+        for places in itertools.product(*(range(len(axis)) for axis in axes))
+    ]
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:

@@ -104,7 +104,8 @@ class PaidContract(ProviderContract):
         with socket.create_server(("127.0.0.1", 0)) as listening:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         prepared = await provider.prepare(world.order(provider), key)
-        elsewhere = build(lambda: make_settings(url))
+        away = make_settings(url)
+        elsewhere = build(lambda: away)
         with pytest.raises(RemoteError) as caught:
             await elsewhere.submit(world.order(provider), prepared, key)
         await elsewhere.close()

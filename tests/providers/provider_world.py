@@ -26,14 +26,17 @@ def make_key(secret: str = GOOD) -> Key:
 
 
 def make_settings(url: str, **options: Any) -> Settings:
-    """Settings that point both remote providers at ``url``; ``options`` go to them, and to the worker."""
+    """Settings that point all remote providers at ``url``; ``options`` go to them, and to the worker."""
+    addresses: dict[str, dict[str, Any]] = {
+        "yunwu": {"base_url": url},
+        "kie": {"base_url": url, "upload_url": url},
+        "lovart": {"base_url": url, "settle": 0},
+        "images": {"base_url": url},
+    }
     return Settings.model_validate(
         {
             "runner": options.get("runner", {}),
-            "providers": {
-                "yunwu": {"base_url": url, **options.get("yunwu", {})},
-                "kie": {"base_url": url, "upload_url": url, **options.get("kie", {})},
-            },
+            "providers": {name: own | options.get(name, {}) for name, own in addresses.items()},
         }
     )
 

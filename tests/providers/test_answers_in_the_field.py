@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import respx
+from doubles import one_round
 from plain_server import Request, plain_server, reply
 from provider_world import World, make_key, make_params
 from pydantic import SecretStr
@@ -42,27 +43,13 @@ KEY = make_key(SECRET)
 PAIR = Key(id="ab", label="pair", secret=SecretStr("ak_one:sk_other"))
 
 
-def everywhere(world: World) -> Settings:
-    url = world.server.url
-    return Settings.model_validate(
-        {
-            "providers": {
-                "yunwu": {"base_url": url},
-                "kie": {"base_url": url, "upload_url": url},
-                "lovart": {"base_url": url, "settle": 0},
-                "images": {"base_url": url},
-            }
-        }
-    )
-
-
 @pytest.fixture
 async def providers(world: World) -> AsyncIterator[dict[str, Provider]]:
     made: dict[str, Provider] = {
-        "yunwu": Yunwu(lambda: everywhere(world), world.locations),
-        "kie": Kie(lambda: everywhere(world), world.locations),
-        "lovart": Lovart(lambda: everywhere(world), world.locations),
-        "images": Images(lambda: everywhere(world), world.locations),
+        "yunwu": Yunwu(world.settings, world.locations),
+        "kie": Kie(world.settings, world.locations),
+        "lovart": Lovart(world.settings, world.locations),
+        "images": Images(world.settings, world.locations),
     }
     yield made
     for provider in made.values():
@@ -143,8 +130,7 @@ OPEN: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("body", OPEN, ids=str)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(("name", "body"), one_round(EVERY, OPEN), ids=str)
 async def test_words_alone_after_a_good_status_never_make_a_refusal(providers, world, name, body) -> None:
     error = await refused(providers, world, name, 200, body)
     assert error.delivery is D.UNKNOWN, error
@@ -167,9 +153,9 @@ CLEAR: list[tuple[Any, set[ErrorKind]]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "kinds"), CLEAR, ids=lambda one: str(sorted(one) if isinstance(one, set) else one))
-@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart", "chat", "images"])
-async def test_a_machine_code_after_a_good_status_refuses_in_clear(providers, world, name, body, kinds) -> None:
+@pytest.mark.parametrize(("name", "answer"), one_round(EVERY, CLEAR))
+async def test_a_machine_code_after_a_good_status_refuses_in_clear(providers, world, name, answer) -> None:
+    body, kinds = answer
     if name in ("chat", "images") and "error" not in body:
         return
     error = await refused(providers, world, name, 200, body)
@@ -198,12 +184,9 @@ ENVELOPES: list[tuple[Any, set[ErrorKind]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("body", "kinds"), ENVELOPES, ids=lambda one: json.dumps(one)[:60] if isinstance(one, dict) else ""
-)
-@pytest.mark.parametrize("status", [200, 429])
-@pytest.mark.parametrize("name", ["yunwu", "kie"])
-async def test_a_refusal_in_the_envelope_of_another_service_is_one(providers, world, name, status, body, kinds) -> None:
+@pytest.mark.parametrize(("name", "status", "answer"), one_round(["yunwu", "kie"], [200, 429], ENVELOPES))
+async def test_a_refusal_in_the_envelope_of_another_service_is_one(providers, world, name, status, answer) -> None:
+    body, kinds = answer
     error = await refused(providers, world, name, status, body)
     assert (error.delivery, error.kind in kinds) == (D.REFUSED, True), error
 
@@ -258,9 +241,9 @@ WRAPPED: list[tuple[int, Any, ErrorKind]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "kind"), WRAPPED, ids=str)
-@pytest.mark.parametrize("name", EVERY)
-async def test_what_is_wrapped_is_read_before_what_is_around_it(providers, world, name, status, body, kind) -> None:
+@pytest.mark.parametrize(("name", "answer"), one_round(EVERY, WRAPPED), ids=str)
+async def test_what_is_wrapped_is_read_before_what_is_around_it(providers, world, name, answer) -> None:
+    status, body, kind = answer
     error = await refused(providers, world, name, status, body)
     assert (error.kind, error.delivery) == (kind, D.REFUSED), error
     assert "{" not in error.params["said"]
@@ -297,8 +280,7 @@ TOO_OFTEN = [
 ]
 
 
-@pytest.mark.parametrize("text", TOO_OFTEN)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(("name", "text"), one_round(EVERY, TOO_OFTEN))
 async def test_too_many_requests_stay_too_many_requests(providers, world, name, text) -> None:
     error = await refused(providers, world, name, 429, {"error": {"message": text}})
     assert (error.kind, error.delivery) == (K.RATE_LIMIT, D.REFUSED), error
@@ -914,9 +896,9 @@ def _echoes() -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("echo", _echoes(), ids=range(len(_echoes())))
-@pytest.mark.parametrize("shape", ["message", "error", "status", "html"])
-async def test_an_echoed_key_is_in_nothing_that_is_kept(providers, world, echo, shape) -> None:
+@pytest.mark.parametrize(("number", "shape"), one_round(range(len(_echoes())), ["message", "error", "status", "html"]))
+async def test_an_echoed_key_is_in_nothing_that_is_kept(providers, world, number, shape) -> None:
+    echo = _echoes()[number]
     body: Any = {
         "message": {"message": echo, "code": echo},
         "error": {"error": {"message": echo, "code": echo, "type": echo}},

@@ -38,10 +38,6 @@ Build = Callable[[Callable[[], Settings]], Provider]
 class PictureWorld(World):
     """Orders are for pictures."""
 
-    def settings(self) -> Settings:
-        own = {"base_url": self.server.url, **self.options.get("images", {})}
-        return Settings.model_validate({"providers": {"images": own}})
-
     def order(self, provider: Provider, prompt: str = "a quiet street", **more: Any) -> Order:
         params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="auto", options=more.pop("options", {}))
         model = more.pop("model", provider.models()[0])
@@ -71,13 +67,7 @@ def key() -> Key:
 class TestImages(PaidContract):
     @pytest.fixture
     def build(self, world: PictureWorld) -> Build:
-
-        return lambda settings: Images(
-            lambda: Settings.model_validate(
-                {"providers": {"images": {"base_url": settings().providers.yunwu.base_url}}}
-            ),
-            world.locations,
-        )
+        return lambda settings: Images(settings, world.locations)
 
     def check_result(self, part: Any, length: int | None) -> None:
         assert part.received == length

@@ -25,10 +25,6 @@ Build = Callable[[Callable[[], Settings]], Provider]
 PAIR = f"ak{GOOD[2:]}:{GOOD}"
 
 
-def lovart_at(url: str, **options: Any) -> Settings:
-    return Settings.model_validate({"providers": {"lovart": {"base_url": url, "settle": 0, **options}}})
-
-
 @pytest.fixture
 def key() -> Key:
     return make_key(PAIR)
@@ -36,7 +32,7 @@ def key() -> Key:
 
 @pytest.fixture
 async def provider(world: World) -> AsyncIterator[Lovart]:
-    made = Lovart(lambda: lovart_at(world.server.url, **world.options), world.locations)
+    made = Lovart(world.settings, world.locations)
     yield made
     await made.close()
 
@@ -48,8 +44,7 @@ class TestLovart(RemoteContract):
 
     @pytest.fixture
     def build(self, world: World) -> Build:
-        # The contract brings an address with the settings of another provider.
-        return lambda given: Lovart(lambda: lovart_at(given().providers.kie.base_url), world.locations)
+        return lambda settings: Lovart(settings, world.locations)
 
 
 async def test_the_prompt_arrives_word_for_word_with_the_wishes_beside_it(provider, key, world) -> None:
@@ -101,7 +96,8 @@ async def test_several_pictures_are_attached_in_order_and_explained(provider, ke
 @pytest.mark.parametrize("way", ["api", "browser"])
 @pytest.mark.parametrize("model", ["seedance_v2_0", "veo3_1", "kling_v3", "tool_of_tomorrow"])
 def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: str, model: str) -> None:
-    provider = Lovart(lambda: lovart_at(world.server.url, way=way), world.locations)
+    world.options = {"lovart": {"way": way}}
+    provider = Lovart(world.settings, world.locations)
     pick, link = random.Random(f"{way} {model}").choice, "https://pics.example.com/1.png"
     reached = 0
     for _ in range(150):
@@ -156,13 +152,13 @@ def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: st
 async def test_the_account_is_brought_to_the_queue_of_the_settings_before_an_order(
     provider, key, world, queue, price
 ) -> None:
-    world.options = {"queue": queue, "confirm_up_to": 40}
+    world.options = {"lovart": {"queue": queue, "confirm_up_to": 40}}
     await send(provider, world.order(provider), key)
     assert world.server.stats()["charged"]["lovart"] == price
     assert provider.confirms_up_to == (0 if queue == "unlimited" else 40)
     notes = (await provider.test(key)).notes
     assert notes == (("note.lovart_unlimited",) if queue == "unlimited" else ("note.lovart_fast",))
-    world.options = {"queue": "fast"}
+    world.options = {"lovart": {"queue": "fast"}}
     assert (await provider.test(key)).notes == ("note.lovart_fast",)
 
 
@@ -174,7 +170,7 @@ async def test_the_account_is_brought_to_the_queue_of_the_settings_before_an_ord
     ],
 )
 async def test_an_account_that_cannot_be_switched_sends_nothing(provider, key, world, answers, code) -> None:
-    world.options = {"queue": "unlimited"}
+    world.options = {"lovart": {"queue": "unlimited"}}
     with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
         modes = [one for one in answers if one is not None]
         wire.post("/v1/openapi/mode/query").mock(
@@ -281,7 +277,7 @@ def in_credits(amount: int) -> Money:
 
 @pytest.mark.parametrize("limit", [0, 1, 99])
 async def test_looking_never_says_yes_to_a_price_whatever_the_limit(provider, key, world, limit) -> None:
-    world.options = {"confirm_up_to": limit}
+    world.options = {"lovart": {"confirm_up_to": limit}}
     job = await send(provider, world.order(provider, "[[confirmation:1]]"), key)
     for _ in range(2):
         state = await finish(provider, job, key, world)
@@ -292,7 +288,7 @@ async def test_looking_never_says_yes_to_a_price_whatever_the_limit(provider, ke
 
 async def test_the_limit_is_the_settings_and_holds_at_once(provider, world) -> None:
     assert provider.confirms_up_to == 0
-    world.options = {"confirm_up_to": 25}
+    world.options = {"lovart": {"confirm_up_to": 25}}
     assert provider.confirms_up_to == 25
 
 

@@ -48,7 +48,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 class KeptTogether(LoadScopeScheduling):
-    """Tests one by one to whichever worker is free, but for those that share a browser or a server of PostgreSQL.
+    """Tests one by one to whichever worker is free, but for those that share what is dear to make.
 
     Browser tests stay with their module, and all together in ``make test``, where they are few. Marks of groups, which
     pytest-xdist knows, have no effect from pytest 9.2 on.
@@ -61,6 +61,9 @@ class KeptTogether(LoadScopeScheduling):
         if "test_many_workers" in path:
             # Each of them starts three processes.
             return f"many workers, {sum(nodeid.encode()) % 2}"
+        if "/i18n/" in path or "test_log_sentences" in path or "test_words" in path:
+            # They read the source of the whole program, once a module.
+            return path
         if "browser/" not in path:
             return nodeid
         return "browser" if "not extended" in self.config.option.markexpr else path

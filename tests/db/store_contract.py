@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from doubles import one_round
 from sqlalchemy import func, select
 
 from vidgen_core.db import Store, Tx
@@ -553,9 +554,11 @@ class StoreContract:
 
     # Pages
 
-    @pytest.mark.parametrize("descending", [False, True])
     @pytest.mark.parametrize(
-        "sort", ["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"]
+        ("sort", "descending"),
+        one_round(
+            ["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"], [False, True]
+        ),
     )
     def test_pages_of_any_sort_are_the_sorted_list_cut_up(self, store: Store, sort: Any, descending: bool) -> None:
         with store.write() as tx:

@@ -67,13 +67,18 @@ def _of(called: str, args: list[ast.expr], names: set[str], where: str, raised: 
 
 
 @pytest.fixture(scope="module")
-def logged() -> list[Call]:
-    return [one for one in calls() if one.log]
+def found() -> list[Call]:
+    return list(calls())
 
 
-@pytest.fixture(scope="module")
-def raised() -> list[Call]:
-    return [one for one in calls() if not one.log]
+@pytest.fixture
+def logged(found: list[Call]) -> list[Call]:
+    return [one for one in found if one.log]
+
+
+@pytest.fixture
+def raised(found: list[Call]) -> list[Call]:
+    return [one for one in found if not one.log]
 
 
 def fields(sentence: str) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.session import Visit, current_visit
@@ -51,6 +52,33 @@ def test_an_act_that_comes_twice_is_carried_out_once(screen: Screen) -> None:
     screen.act(lambda: take_actions.carry_out(current_visit(), [again]))
     assert screen.status(task) is TaskStatus.QUEUED
     screen.fail(task, ErrorKind.MODERATION, "grok:2")
+    screen.act(lambda: take_actions.carry_out(current_visit(), [again]))
+    assert screen.status(task) is TaskStatus.FAILED
+
+
+def forget_what_was_seen(screen: Screen) -> None:
+    """A server that comes back knows nothing of the sessions it had."""
+    screen.act(lambda: st.session_state.pop("_takes_told_seen"))
+
+
+def test_an_order_that_is_told_again_after_a_restart_is_made_once(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.run()
+    order = {"n": 1, "of": "page", "do": "generate", "shot": task.shot_id}
+    for told, made in ((order, 3), (order, 3), (order | {"n": 2}, 6), (order | {"of": "other page"}, 9)):
+        screen.act(lambda told=told: take_actions.carry_out(current_visit(), [told]))
+        forget_what_was_seen(screen)
+        assert screen.app.tasks.page(screen.project.id).total == 1 + made
+
+
+def test_a_take_is_submitted_again_once_though_it_is_told_again_after_a_restart(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.MODERATION)
+    screen.run()
+    again = {"n": 1, "of": "page", "do": "step", "task": task.id, "name": "submit_again"}
+    screen.act(lambda: take_actions.carry_out(current_visit(), [again]))
+    screen.fail(task, ErrorKind.MODERATION, "grok:2")
+    forget_what_was_seen(screen)
     screen.act(lambda: take_actions.carry_out(current_visit(), [again]))
     assert screen.status(task) is TaskStatus.FAILED
 

@@ -102,6 +102,7 @@ export class Channel {
   constructor() {
     this.pending = []
     this.number = 0
+    this.page = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("")
     this.trigger = () => {}
   }
 
@@ -116,7 +117,7 @@ export class Channel {
 
   act(what) {
     this.number += 1
-    this.pending.push({ ...what, n: this.number })
+    this.pending.push({ ...what, n: this.number, of: this.page })
     this.send()
   }
 

@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vidgen_core import web_components
 from vidgen_core.dashboard.components.media import outside
-from vidgen_core.dashboard.session import session_value
+from vidgen_core.dashboard.session import Visit, session_value
 
 _LOADER: Final = """
 const at = (path) => new URL(path, document.baseURI)
@@ -98,7 +98,7 @@ def _address(name: str, below: str) -> str | None:
 
 # --- events
 # A component numbers its events and resends them until it has seen that they were handled: of two triggers that meet in
-# one run only the later one arrives.
+# one run only the later one arrives. An order also bears the name of the page that it was made on (`of`), and is kept with it.
 
 
 def seen(component: str) -> int:
@@ -114,6 +114,13 @@ def unheard(component: str, acts: Sequence[Mapping[str, Any]]) -> Iterator[Mappi
             # Marked before it is handled: an event that was refused, or opened a dialog, is not repeated.
             st.session_state[_place(component)] = number
             yield act
+
+
+def carry_out_once(visit: Visit, act: Mapping[str, Any], one: Callable[[Visit, Mapping[str, Any]], None]) -> None:
+    """Carry out an order of a component, unless that was done for a session which is lost, as after a restart."""
+    with visit.app.requests.once("screen", f"{act.get('of')}:{act.get('n')}") as wanted:
+        if wanted:
+            one(visit, act)
 
 
 def _place(component: str) -> str:

@@ -175,14 +175,14 @@ def _go(_visit: Visit, shot_id: int, _act: Mapping[str, Any]) -> None:
     order.go_to(shot_id)
 
 
-def _one_more(_visit: Visit, shot_id: int, _act: Mapping[str, Any]) -> None:
-    take_actions.generate(shot_id, 1)
+def _one_more(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
+    component.carry_out_once(visit, act, lambda _visit, _act: take_actions.generate(shot_id, 1))
 
 
 def _new_prompt(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
     """Another wording, and one more take made from it."""
     visit.app.shots.edit(shot_id, prompt=str(act.get("text") or "").strip())
-    take_actions.generate(shot_id, 1)
+    _one_more(visit, shot_id, act)
 
 
 def _share(visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:

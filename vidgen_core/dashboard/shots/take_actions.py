@@ -9,7 +9,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import batches, dialogs, preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named
-from vidgen_core.dashboard.components.component import unheard
+from vidgen_core.dashboard.components.component import carry_out_once, unheard
 from vidgen_core.dashboard.quality import drawing, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shell import live_updates
@@ -97,9 +97,9 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
     if do == "show_all":
         st.session_state[_SHOW_ALL] = act.get("shot")
     elif do == "generate":
-        generate(_shot_id(visit, act.get("shot")))
+        carry_out_once(visit, act, _generate)
     elif do == "step":
-        _take_step(visit, _task(visit, act.get("task")), act.get("name"))
+        carry_out_once(visit, act, _take_step)
     elif do == "tick":
         selection.set_selected(visit, _shot_id(visit, act.get("shot")), bool(act.get("on")))
     elif do == "menu":
@@ -114,6 +114,10 @@ def _shot_id(visit: Visit, shot_id: object) -> int:
     if not isinstance(shot_id, int) or visit.app.shots.get(shot_id).project_id != visit.project.id:
         raise NotFound("shot_not_found", id=shot_id)
     return shot_id
+
+
+def _generate(visit: Visit, act: Mapping[str, Any]) -> None:
+    generate(_shot_id(visit, act.get("shot")))
 
 
 @handle_errors
@@ -223,9 +227,10 @@ def _accept_price(task_id: int, price: Money | None) -> None:
     toast_later(visit.t.n("cli.confirmed", 1), ":material/check:")
 
 
-def _take_step(visit: Visit, task: Task, name: object) -> None:
+def _take_step(visit: Visit, act: Mapping[str, Any]) -> None:
     """A way on for a task that does not go on by itself, as long as it is still one."""
-    step: Step | None = next((step for step in visit.app.tasks.steps(task) if step.name == name), None)
+    task = _task(visit, act.get("task"))
+    step: Step | None = next((step for step in visit.app.tasks.steps(task) if step.name == act.get("name")), None)
     if step is None:
         return
     if step.name is StepName.ADOPT:

@@ -1,12 +1,14 @@
-"""Requests of API clients that carry an idempotency key, so that each is carried out once."""
+"""Requests of API clients that carry an idempotency key, and orders of screens, so that each is carried out once."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vidgen_core.db.repositories.access import Known
 from vidgen_core.db.transaction import CURRENT, Begun
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.context import Service
 
 __all__ = ["Begun", "Known", "Requests"]
@@ -36,6 +38,20 @@ class Requests(Service):
             yield
         finally:
             CURRENT.reset(token)
+
+    @requires(Role.MAKER, log=False)
+    @contextmanager
+    def once(self, caller: str, key: str) -> Iterator[bool]:
+        """Whether a request is still to be carried out: nothing was written for it; what is written meanwhile is."""
+        owner = uuid.uuid4().hex
+        known = self.claim(caller, key, "", owner)
+        if known.written:
+            yield False
+            return
+        if known.owner != owner:
+            self.take_over(known, owner)
+        with self.carried_out(Begun(known.id, owner)):
+            yield True
 
     def end(self, begun: Begun, status: int, answer: str | None) -> None:
         """Keep the answer; a request that failed without having done anything may be made again.

@@ -203,7 +203,7 @@ def test_a_finger_scrolls_five_hundred_frames_and_drags_one_after_resting_on_it(
     x, y = begin["x"] + 40, begin["y"] + 40
 
     finger(session, "touchStart", x, y)
-    expect(page.locator(".ghost")).to_be_visible()
+    expect(page.locator(".dragged")).to_be_visible()
     for part in (0.3, 0.6, 1.0):
         finger(session, "touchMove", x + (end["x"] + end["width"] - 8 - x) * part, y)
     # The page says where the frame would land; a finger lifted before that drops it elsewhere.

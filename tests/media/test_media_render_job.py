@@ -63,7 +63,7 @@ def test_a_wish_that_cannot_be_understood_is_said(line: str) -> None:
     code, said = ask(line)
 
     assert code == 1
-    assert [message["error"]["code"] for message in said] == ["render_wish_invalid"]
+    assert [message["error"]["code"] for message in said] == ["render_request_invalid"]
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, picture: Path) -> None:

@@ -164,12 +164,12 @@ def test_pausing_is_shown_and_resuming_opens_the_lanes_again(app: Vidgen, projec
 
     paused = app.worker.status(project.id)
     assert paused.paused == "user"
-    assert paused.lanes[ProviderId("yunwu")]["code"] == "lane_balance"
+    assert paused.provider_pauses[ProviderId("yunwu")]["code"] == "lane_balance"
 
     app.worker.resume()
     resumed = app.worker.status(project.id)
     assert resumed.paused is None
-    assert resumed.lanes == {}
+    assert resumed.provider_pauses == {}
 
 
 def test_stopping_comes_in_a_free_and_a_paid_kind(app: Vidgen, project: Project, add_shot: AddShot) -> None:

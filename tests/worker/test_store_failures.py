@@ -96,14 +96,14 @@ def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkey
     assert bench.task(task).remote_id is None
     with Vidgen.open(bench.locations) as other:
         # Another process reads the same store, and learns what is not in it.
-        wait_until(lambda: other.worker.status(None).lanes.get(task.provider))
-        held = other.worker.status(None).lanes[task.provider]
+        wait_until(lambda: other.worker.status(None).provider_pauses.get(task.provider))
+        held = other.worker.status(None).provider_pauses[task.provider]
         assert held["code"] == "lane_store_unwritable"
         assert get_text("en", strict=True).error("file", held["code"], held["params"])
         tell(pages)
 
         assert bench.wait(task, COMPLETED, FAILED).remote_id == "remote-1"
-        wait_until(lambda: task.provider not in other.worker.status(None).lanes)
+        wait_until(lambda: task.provider not in other.worker.status(None).provider_pauses)
     assert len(bench.provider.sent) == 1
 
 

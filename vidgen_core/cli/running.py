@@ -163,7 +163,7 @@ def _release(session: Session, status: Status, reported_modes: set[ProviderId], 
     from vidgen_core.domain.tasks import TaskStatus
     from vidgen_core.worker.limits.concurrency import KEY_CAME
 
-    for mode, hold in status.lanes.items():
+    for mode, hold in status.provider_pauses.items():
         if hold["code"] != KEY_CAME:
             continue
         if mode not in reported_modes:
@@ -301,7 +301,7 @@ def _queued_modes(session: Session, project_id: int | None) -> list[ProviderId]:
 
 def _hold_for_a_person(status: Status, mode: ProviderId) -> tuple[str, dict[str, Any]] | None:
     """A hold without an end in time is lifted by a person: a key, money, another setting, room on the disk."""
-    hold = status.lanes.get(mode)
+    hold = status.provider_pauses.get(mode)
     if hold is None or hold.get("until") is not None:
         return None
     return str(hold["code"]), dict(hold.get("params") or {})

@@ -91,7 +91,7 @@ def leave_for(name: str) -> None:
 def leave() -> None:
     """Leave for the page that was asked for.
 
-    The wish is kept until another page is drawn: a rerun that the browser asks for meanwhile names the page that is left, and
+    The request is kept until another page is drawn: a rerun that the browser asks for meanwhile names the page that is left, and
     takes the place of the one that would open the other.
 
     Streamlit takes all parameters from the address on the way, and lets nobody name the one of a widget (the project) again;

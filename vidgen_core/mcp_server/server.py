@@ -79,7 +79,7 @@ def _add_prompts(server: MCPServer[Any]) -> None:
             "1. list_shots with state without_takes. 2. quote them; tell me count, price and worst case, and wait for my yes. "
             "3. generate; if it waits for a person, tell me where to answer. 4. follow until ended. "
             "5. contact_sheet; look at doubtful takes; pick the best of each shot, reject what is wrong with the reason. "
-            "6. export as I wish."
+            "6. export as I ask."
         )
 
 

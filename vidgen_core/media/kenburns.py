@@ -143,16 +143,16 @@ def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[
     stage = Stage(picture.width, picture.height, spec.width, spec.height, find_subject(picture))
     path = _plan(camera, stage, spec)
     planes = _Planes(picture, min(1.0, _OVERSAMPLING * spec.width * path.nearest / stage.cover[0]))
-    lettering = TextOverlay.draw(spec.caption, spec.width, spec.height) if spec.caption else None
+    caption = TextOverlay.draw(spec.caption, spec.width, spec.height) if spec.caption else None
     views: list[Box] | list[Floats] = boxes(path, stage) if path.flat else matrices(path, stage)
     for view in views:
         if isinstance(view, tuple):
             shown: Sequence[_Plane] = planes.cut(view, stage)
         else:
             shown = [_turned(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes.at(1.0))]
-        if lettering:
+        if caption:
             images = [Image.fromarray(plane) if isinstance(plane, np.ndarray) else plane for plane in shown]
-            lettering.put_on(images)
+            caption.put_on(images)
             shown = images
         yield shown
 

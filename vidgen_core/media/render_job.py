@@ -49,7 +49,7 @@ def _run(line: str) -> None:
         larger = EnlargeSpec.model_validate(request["enlarge"]) if "enlarge" in request else None
         spec = RenderSpec.model_validate(request) if larger is None else None
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise InputError("render_wish_invalid", detail=str(error)[:500]) from error
+        raise InputError("render_request_invalid", detail=str(error)[:500]) from error
     if larger is not None:
         enlarge(larger, target, _reporter())
     elif spec is not None:

@@ -313,7 +313,7 @@ def over_agent_limit(
 
 
 def agent_limit_passed(
-    tx: Tx, settings: Settings, quote: Quote, payee: BillableParty, cost: Money | None, now: datetime
+    tx: Tx, settings: Settings, quote: Quote, party: BillableParty, cost: Money | None, now: datetime
 ) -> AgentStatus | None:
     """The limit of an agent that one more paid request of its order would pass, asked where its money is set aside.
 
@@ -323,7 +323,7 @@ def agent_limit_passed(
     if agent is None or quote.approved or (cost is not None and not cost.amount):
         return None
     statuses = agent_statuses(tx, settings, agent, now, queued=False)
-    return statuses[0] if cost is None else over_agent_limit(statuses, settings, {payee: [cost]})
+    return statuses[0] if cost is None else over_agent_limit(statuses, settings, {party: [cost]})
 
 
 def check_agent(tx: Tx, settings: Settings, task: Task, cost: Money | None, now: datetime) -> BudgetExceeded | None:

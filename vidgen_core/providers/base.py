@@ -202,7 +202,7 @@ class Found(Frozen):
     exact: bool = False
 
 
-class Booked(Frozen):
+class BilledJob(Frozen):
     """What a provider's log says about the money of one job, all its lines added up."""
 
     remote_id: str
@@ -397,7 +397,7 @@ class Provider(ABC):
         """The prices the provider publishes; None where it publishes none."""
         return None
 
-    async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
+    async def charges(self, since: datetime, key: Key | None) -> tuple[BilledJob, ...] | None:
         """What the provider's log says was taken and given back for jobs of this key; None where it has no such log.
 
         A job of which the log may have lost lines already is left out.

@@ -286,7 +286,7 @@ def _form(t: Text, token: str, error: Refused | None = None) -> str:
     told = (
         f'<p class="no" role="alert">{html.escape(t.error(error.kind, error.code, error.params))}</p>' if error else ""
     )
-    return f"""<main class="door"><h1>{html.escape(t("review.title"))}</h1><p>{html.escape(t("review.password_help"))}</p>{told}
+    return f"""<main class="sign-in"><h1>{html.escape(t("review.title"))}</h1><p>{html.escape(t("review.password_help"))}</p>{told}
 <form method="post" action="{address(f"{REVIEW}/{token}/enter")}"><label for="password">{html.escape(t("share.password"))}</label>
 <input id="password" name="password" type="password" required autofocus autocomplete="current-password">
 <button class="primary">{html.escape(t("share.enter"))}</button></form></main>"""
@@ -294,5 +294,5 @@ def _form(t: Text, token: str, error: Refused | None = None) -> str:
 
 def _message(t: Text, error: VidgenError) -> Response:
     sentence = html.escape(t.error(error.kind, error.code, error.params))
-    body = f'<main class="door"><h1>{html.escape(t("review.title"))}</h1><p role="alert">{sentence}</p></main>'
+    body = f'<main class="sign-in"><h1>{html.escape(t("review.title"))}</h1><p role="alert">{sentence}</p></main>'
     return _html(t, body, status_of(error))

@@ -265,14 +265,14 @@ class Board {
     const { frame, id } = this.start
     if (this.held) this.letGo(false)
     const box = frame.getBoundingClientRect()
-    const ghost = frame.cloneNode(true)
-    ghost.classList.add("ghost")
-    ghost.removeAttribute("role")
-    ghost.setAttribute("aria-hidden", "true")
-    Object.assign(ghost.style, { width: `${box.width}px`, height: `${box.height}px` })
-    this.root.append(ghost)
+    const dragged = frame.cloneNode(true)
+    dragged.classList.add("dragged")
+    dragged.removeAttribute("role")
+    dragged.setAttribute("aria-hidden", "true")
+    Object.assign(dragged.style, { width: `${box.width}px`, height: `${box.height}px` })
+    this.root.append(dragged)
     frame.parentNode.classList.add("lifted")
-    this.drag = { id, ghost, dx: this.start.x - box.left, dy: this.start.y - box.top, scroller: scrollerOf(this.root) }
+    this.drag = { id, dragged, dx: this.start.x - box.left, dy: this.start.y - box.top, scroller: scrollerOf(this.root) }
     if (this.touching && navigator.vibrate) navigator.vibrate(15)
     this.follow(x, y)
     this.scrolling = setInterval(() => this.scrollUnder(), 16)
@@ -291,9 +291,9 @@ class Board {
   }
 
   follow(x, y) {
-    const { ghost, dx, dy } = this.drag
+    const { dragged, dx, dy } = this.drag
     Object.assign(this.drag, { x, y })
-    Object.assign(ghost.style, { left: `${x - dx}px`, top: `${y - dy}px` })
+    Object.assign(dragged.style, { left: `${x - dx}px`, top: `${y - dy}px` })
     this.mark(this.gapAt(x, y))
   }
 
@@ -338,7 +338,7 @@ class Board {
     clearInterval(this.scrolling)
     if (this.marked) this.marked.classList.remove("before", "after")
     if (this.drag) {
-      this.drag.ghost.remove()
+      this.drag.dragged.remove()
       this.start.frame.parentNode.classList.remove("lifted")
     }
     this.drag = this.start = this.marked = undefined
@@ -354,14 +354,14 @@ class Board {
     const cell = event.target.closest(".frame")
     if (!cell || event.ctrlKey || event.metaKey || event.altKey) return
     const id = Number(cell.parentNode.dataset.shot)
-    const act = this.held ? this.carrying(event.key) : this.walking(event.key, id)
+    const act = this.held ? this.carrying(event.key) : this.moving(event.key, id)
     if (!act) return
     event.preventDefault()
     event.stopPropagation()
     act()
   }
 
-  walking(key, id) {
+  moving(key, id) {
     const step = this.stepOf(key)
     if (step !== undefined) return () => this.focusAt(this.order.indexOf(id) + step)
     if (key === " " && this.data.movable) return () => this.grasp(id)

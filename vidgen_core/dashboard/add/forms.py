@@ -49,7 +49,7 @@ _WAYS: Final = {
 }
 
 
-def front_door(visit: Visit) -> None:
+def drop_zone(visit: Visit) -> None:
     """Draw the drop zone and the other ways; what came is read when the page is drawn."""
     t = visit.t
     try:

@@ -36,7 +36,7 @@ def spend_by_day(t: Text, figures: Report) -> None:
     rows = [
         {
             "day": pd.Timestamp(day.day),
-            "purse": f"{line.currency} · {mode_label(t, line.provider)}" if line.provider else line.currency,
+            "account": f"{line.currency} · {mode_label(t, line.provider)}" if line.provider else line.currency,
             "charge": t(f"figures.measure.{charge}"),
             "amount": float(getattr(line, charge)),
         }
@@ -46,9 +46,9 @@ def spend_by_day(t: Text, figures: Report) -> None:
         # What was given back was not spent; the table of the money has it.
         if charge != "refunded" and getattr(line, charge)
     ]
-    for purse in dict.fromkeys(str(row["purse"]) for row in rows):
-        of_it = [row for row in rows if row["purse"] == purse]
-        _bars(t, of_it, ("day", "amount", "charge"), _words(t, _CHARGES), purse, "figures_spend")
+    for account in dict.fromkeys(str(row["account"]) for row in rows):
+        of_it = [row for row in rows if row["account"] == account]
+        _bars(t, of_it, ("day", "amount", "charge"), _words(t, _CHARGES), account, "figures_spend")
     days = [{"day": day.day, _m(t, "spent"): spend_words(t, day.spend)} for day in reversed(figures.days)]
     _numbers(t, pd.DataFrame(days).rename(columns={"day": t("figures.axis.day")}), "spend")
     st.caption(t("figures.days_note"))

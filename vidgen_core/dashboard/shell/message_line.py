@@ -169,7 +169,7 @@ def _holds(visit: Visit, status: Status) -> Iterator[Message]:
     if status.budget.hold is not None:
         yield budget_bar.held(visit, str(status.budget.hold["code"]), status.budget.hold["params"])
     told: set[str] = set()
-    for mode, hold in status.lanes.items():
+    for mode, hold in status.provider_pauses.items():
         code, params = str(hold.get("code")), hold.get("params") or {}
         if budget_bar.is_of_budget(hold):
             yield budget_bar.held(visit, code, params, mode)

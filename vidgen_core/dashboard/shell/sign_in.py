@@ -106,7 +106,7 @@ def _by_account(app: Vidgen, sharing: Auth, t: Text) -> Visitor | None:
     email = str(account.get("email") or "")
     role = sharing.role_of(email, account.get("email_verified"))
     if role is None:
-        st.error(t("share.oidc_stranger", email=plain(email) or "–"), icon=":material/lock:")
+        st.error(t("share.oidc_unknown", email=plain(email) or "–"), icon=":material/lock:")
         # Not ``st.logout``: it runs the page once more, which would have begun to sign in anew before it has led away.
         _link(LOGOUT, t("share.leave"))
         st.stop()

@@ -336,7 +336,7 @@ def _ways_to_begin(visit: Visit) -> None:
     t = visit.t
     st.markdown(t("shots.empty"), text_alignment="center")
     with st.container(width="stretch", horizontal_alignment="left"):
-        forms.front_door(visit)
+        forms.drop_zone(visit)
     if request.wanted() is not None:
         # The results are reviewed there.
         open_page("add")

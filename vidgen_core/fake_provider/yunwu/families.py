@@ -395,7 +395,7 @@ async def content(request: Request) -> Response:
     if found.order.model.startswith("veo") or found.stage(rehearsal_of(request).now()) is not Stage.SUCCEEDED:
         return JSONResponse({"error": {"message": "forbidden"}}, 403)
     link = urlsplit(poll_view(request, found, FILES, fresh_link=True).url or "")
-    # The key opened this door; behind it lies a file as any other.
+    # The key was right; what follows is a file as any other.
     headers = [pair for pair in request.scope["headers"] if pair[0] != b"authorization"]
     own = {"path_params": {"file_id": found.file_id}, "query_string": link.query.encode(), "headers": headers}
     return await files.download(Request({**request.scope, **own}, request.receive))

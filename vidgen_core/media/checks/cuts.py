@@ -12,7 +12,7 @@ from vidgen_core.media.checks.clip import Clip
 
 #: Frames on either side that a change is compared with: a fast camera changes all of them, a cut one.
 _AROUND: Final = 4
-#: Likeness (-1 to 1) below which two frames in a row may be of two shots.
+#: Similarity (-1 to 1) below which two frames in a row may be of two shots.
 _UNLIKE: Final = 0.88
 #: A cut is so many times less like than the most different frames around it.
 _SUDDEN: Final = 4.0

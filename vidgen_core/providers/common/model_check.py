@@ -1,4 +1,4 @@
-"""What can be said against an order before it is sent: the one validation of all providers and all doors."""
+"""What can be said against an order before it is sent: the one validation of all providers, for screens, API, command line and agents."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ _WRONG: Final = (
 #: A gap in which nothing is said about how often somebody asked.
 _GAP: Final = r"(?:(?!rate|requests?|per minute|times|timed|quota|credit|balance).){0,60}"
 #: A length, a size or a ratio is wrong: that stays so, whatever the status.
-WISH: Final = _any(
+OUT_OF_RANGE: Final = _any(
     rf"\b{_THING}\b{_GAP}\b{_WRONG}",
     rf"\b(?:invalid|unsupported|illegal|incorrect|wrong|missing|exceed\w{{0,3}}|maximum|minimum|too (?:long|large|many|short)|reduce|shorten|"
     rf"lower|change|check|adjust)\b{_GAP}\b{_THING}\b",
@@ -254,7 +254,7 @@ def measures(text: str) -> bool:
 def blames(text: str) -> bool:
     """Whether anything in the text speaks of what was sent."""
     rest = _CLOCKS.sub(" ", text)
-    return any(pattern.search(rest) for pattern in (_BLAME, _MEASURES, MODERATION, WISH, IMAGE_TROUBLE))
+    return any(pattern.search(rest) for pattern in (_BLAME, _MEASURES, MODERATION, OUT_OF_RANGE, IMAGE_TROUBLE))
 
 
 # --- taken after all ------------------------------------------------------------------------------------------------

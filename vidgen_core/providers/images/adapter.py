@@ -309,8 +309,8 @@ def _chat(order: Order, pictures: Sequence[Any], facts: Mapping[str, Any]) -> Pr
     """An order to a chat model: ratio, size and quality are words to it."""
     params = order.params
     shape = [] if side_lengths(params.size) else [f"Aspect ratio: {params.aspect_ratio}"]
-    wished = {"Resolution": params.size, "Quality": params.options.get("quality", "auto")}
-    shape += [f"{name}: {word}" for name, word in wished.items() if word != "auto"]
+    asked = {"Resolution": params.size, "Quality": params.options.get("quality", "auto")}
+    shape += [f"{name}: {word}" for name, word in asked.items() if word != "auto"]
     text = "\n".join([params.prompt, "", *shape])
     shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
     content: Any = [{"type": "text", "text": text}, *shown] if shown else text

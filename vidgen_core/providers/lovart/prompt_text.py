@@ -26,7 +26,7 @@ def tool_of(model: str) -> str:
 
 
 def capabilities(model: str) -> Capabilities:
-    """What may be wished for; nothing here is a parameter, so all of it is unsure. Of another tool nothing is known at all."""
+    """What may be asked for; nothing here is a parameter, so all of it is unsure. Of another tool nothing is known at all."""
     frames = frozenset({GenerationMode.TEXT, GenerationMode.FIRST_FRAME})
     known = tool_of(model).removeprefix(PREFIX) in TOOLS
     return Capabilities(

@@ -22,7 +22,7 @@ from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
-    Booked,
+    BilledJob,
     Connection,
     Found,
     Key,
@@ -46,7 +46,7 @@ from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure
 from vidgen_core.providers.http.job_status import read
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
-from vidgen_core.providers.yunwu import billing as books
+from vidgen_core.providers.yunwu import billing
 from vidgen_core.providers.yunwu.catalogue import ListedModel, YunwuCatalogue, video_models
 from vidgen_core.providers.yunwu.families import FAMILIES, built_in, elsewhere_by_name, family_by_name
 from vidgen_core.providers.yunwu.families.family import Family, FamilyRequest, JobAddress, quoted
@@ -244,13 +244,13 @@ class Yunwu(Provider):
     async def balance(self, key: Key | None) -> Money | None:
         return await self._balance(key)
 
-    async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
+    async def charges(self, since: datetime, key: Key | None) -> tuple[BilledJob, ...] | None:
         """What the key's log says of every job that it holds whole; None where it cannot be read."""
         answer, status = await self._ask("/api/log/token", key), await self._ask("/api/status", key)
         rows = at(answer.json, "data") if answer.ok else None
         if not isinstance(rows, list):
             return None
-        return books.booked(rows, status.json, cut=len(rows) >= LOG_ROWS)
+        return billing.billed_jobs(rows, status.json, cut=len(rows) >= LOG_ROWS)
 
     async def refresh_models(self, key: Key | None) -> bool:
         base, asked = self.base_url, self._asked
@@ -269,12 +269,12 @@ class Yunwu(Provider):
         """The public list of prices, which needs no key; the models that it names are remembered."""
         status = (await self._ask("/api/status", None)).json
         listed = await self._ask("/api/pricing_new", None)
-        found = books.prices(listed.json, status) if listed.ok else None
+        found = billing.prices(listed.json, status) if listed.ok else None
         if found is None:
             listed = await self._ask("/api/pricing", None)
             if not listed.ok:
                 raise error_of(TABLE, listed, said_by(listed))
-            found = books.prices(listed.json, status)
+            found = billing.prices(listed.json, status)
         self._catalogue.keep(self.base_url, video_models(listed.json))
         return found
 
@@ -314,20 +314,22 @@ class Yunwu(Provider):
 
     async def _left_on_key(self, key: Key | None, status: Any) -> Money | None:
         data = at((await self._ask("/api/usage/token/", key)).json, "data")
-        unit, available = books.number(at(status, "data.quota_per_unit")), books.number(at(data, "total_available"))
+        unit, available = billing.number(at(status, "data.quota_per_unit")), billing.number(at(data, "total_available"))
         if not unit or available is None or at(data, "unlimited_quota") is True:
             return None
-        return books.money_of(available / unit, status)
+        return billing.money_of(available / unit, status)
 
     async def _left_of_subscription(self, key: Key | None, status: Any) -> Money | None:
-        granted = books.number(at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd"))
+        granted = billing.number(
+            at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd")
+        )
         if granted is None or granted >= UNLIMITED:
             return None
-        used = books.number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
+        used = billing.number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
         if used is None:
             return None
         # new-api counts both in the currency it displays, the usage in hundredths.
-        return books.money_of(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
+        return billing.money_of(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
 
     async def _ask(self, path: str, key: Key | None) -> ProviderResponse:
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
@@ -379,13 +381,13 @@ def _state(family: Family, answer: ProviderResponse, seen: LinkOutcome) -> Remot
 
 
 def _may_be(row: Any, model: str, since: datetime) -> bool:
-    created = books.number(at(row, "created_at"))
-    quota = books.number(at(row, "quota"))
+    created = billing.number(at(row, "created_at"))
+    quota = billing.number(at(row, "quota"))
     return (
         at(row, "model_name") == model
         and created is not None
         and 0 < created < 10**14
-        and books.time_of(created) >= since
+        and billing.time_of(created) >= since
         # A row of type 6 gives money back; its job is in the row that took it.
         and at(row, "type") != 6
         and (quota is None or quota >= 0)
@@ -393,9 +395,9 @@ def _may_be(row: Any, model: str, since: datetime) -> bool:
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:
-    job, created = books.job_in(row), books.number(row["created_at"])
+    job, created = billing.job_in(row), billing.number(row["created_at"])
     if job is None or created is None:
         return None
-    prompt = at(row, "prompt") or books.fact_in(row, "prompt")
+    prompt = at(row, "prompt") or billing.fact_in(row, "prompt")
     said = prompt if isinstance(prompt, str) else None
-    return Found(remote_id=job, at=books.time_of(created), model=str(row["model_name"]), prompt=said)
+    return Found(remote_id=job, at=billing.time_of(created), model=str(row["model_name"]), prompt=said)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ModelPrice
-from vidgen_core.providers.base import Booked
+from vidgen_core.providers.base import BilledJob
 from vidgen_core.providers.http.cleaning import clean, read_json
 from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.yunwu.catalogue import name_in, rows_in
@@ -80,7 +80,7 @@ def _ratio(value: Any) -> Decimal:
     return factor if factor is not None and 0 < factor < 1000 else Decimal(1)
 
 
-def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]:
+def billed_jobs(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[BilledJob, ...]:
     """The lines of ``/api/log/token`` added up by the job that they name; lines that name none are left out.
 
     :param cut: the log has more lines than it shows: of its last second, and of a job whose charge is not among them, some
@@ -102,7 +102,7 @@ def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]
         whole[job] = whole.get(job, True) and (edge is None or oldest([row]) != edge)
         (back if refund else taken)[job] += abs(quota) / unit
     return tuple(
-        Booked(remote_id=job, taken=money_of(taken[job], status), given_back=money_of(back[job], status))
+        BilledJob(remote_id=job, taken=money_of(taken[job], status), given_back=money_of(back[job], status))
         for job, is_whole in whole.items()
         if not cut or (is_whole and job in taken)
     )

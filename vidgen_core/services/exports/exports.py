@@ -315,10 +315,10 @@ class Exports:
         failed: list[tuple[Format, VidgenError]] = []
         wanted = film.everything()
         for place, (kind, rows) in enumerate(wanted):
-            wished = chosen.model_copy(update={"rows": rows})
-            target = folder / f"{safe_name(film.project)}{_what(kind, wished)}.{_ending(kind, wished)}"
+            asked = chosen.model_copy(update={"rows": rows})
+            target = folder / f"{safe_name(film.project)}{_what(kind, asked)}.{_ending(kind, asked)}"
             try:
-                files.append(self.write(project_id, kind, target, wished, language=language))
+                files.append(self.write(project_id, kind, target, asked, language=language))
             except VidgenError as error:
                 failed.append((kind, error))
             progress((place + 1) / len(wanted))

@@ -135,9 +135,9 @@ def _encode(
     subtitles = _Subtitles(told, look)
     for part in parts:
         last = round(part.end * look.rate)
-        lettering = TextOverlay.draw(part.clip.shot.number, look.width, look.height) if numbers else None
+        caption = TextOverlay.draw(part.clip.shot.number, look.width, look.height) if numbers else None
         for frame in _exactly(_frames(part, look), last - written, part.clip.source):
-            overlays = [each for each in (lettering, subtitles.at(written / look.rate)) if each]
+            overlays = [each for each in (caption, subtitles.at(written / look.rate)) if each]
             shown = _stamped(frame, overlays, look) if overlays else frame
             shown.pts, shown.time_base = written, 1 / look.rate
             # What the frame was in its own video is no order to the encoder.

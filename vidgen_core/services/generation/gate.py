@@ -85,8 +85,8 @@ def estimate_questions(ctx: ServiceContext, questions: Sequence[Money | None]) -
     settings, total = ctx.settings(), money.total(questions)
     known = total is not None or not questions
     many = len(questions) > settings.gate.ask_above_tasks and (total is None or bool(total.amount))
-    by_payee: dict[BillableParty, list[Money]] = {WRITING: [total]} if total else {}
-    dear = total is not None and asks(settings, len(questions), by_payee, known=True)
+    by_party: dict[BillableParty, list[Money]] = {WRITING: [total]} if total else {}
+    dear = total is not None and asks(settings, len(questions), by_party, known=True)
     return Estimate(
         tasks=len(questions), money=total, worst=total, free=known and not (total and total.amount), asks=many or dear
     )
@@ -317,10 +317,10 @@ def check_order(
         found.add("", lack.code, lack.params, fatal=False)
     by_provider = _by_provider((item.provider, cost) for item, cost in costs)
     asked = money.total(questions)
-    by_payee: dict[BillableParty, list[Money]] = dict(by_provider.items())
+    by_party: dict[BillableParty, list[Money]] = dict(by_provider.items())
     if asked and asked.amount:
-        by_payee[WRITING] = [asked]
-    low, uncounted = money.in_currency(by_payee, settings)
+        by_party[WRITING] = [asked]
+    low, uncounted = money.in_currency(by_party, settings)
     priced = all(cost is not None for _, cost in costs) and (asked is not None or not questions)
     known = priced and not uncounted
     standings = money.limit_statuses(tx, settings, project_id, tx.now())
@@ -339,11 +339,11 @@ def check_order(
         shots=len({item.shot for item in good}) if pictures else len(good),
         pictures=drawn,
         questions=len(questions),
-        asks=asks(settings, tasks, by_payee, known=priced) or any(_tries(item.problems) for item in good),
+        asks=asks(settings, tasks, by_party, known=priced) or any(_tries(item.problems) for item in good),
         key_missing=missing,
         having=tuple(having),
         problems=found.all(),
-        costs={mode: tuple(amounts) for mode, amounts in by_payee.items()},
+        costs={mode: tuple(amounts) for mode, amounts in by_party.items()},
         low=low if known else None,
         high=worst(low, settings) if known else None,
         at_least=low,

@@ -38,7 +38,7 @@ _EDGE: Final = 512
 
 
 class Nothing(Frozen):
-    """What can be wished for where takes are judged."""
+    """What can be asked for where takes are judged."""
 
 
 class Judging(NamedTuple):
@@ -105,7 +105,7 @@ class ModelJudge:
 
     @staticmethod
     def wanted(options: Mapping[str, Any]) -> Frozen:
-        """Nothing can be wished for."""
+        """Nothing can be asked for."""
         return Nothing.model_validate(options)
 
     @requires(Role.VIEWER)

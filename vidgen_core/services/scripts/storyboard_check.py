@@ -14,7 +14,7 @@ from vidgen_core.services.imports.values import read_params
 from vidgen_core.services.scripts.proposals import ProposedShot
 from vidgen_core.services.scripts.splitting import Line, bare, content_of, read_lines, sentences
 
-#: Likeness (0–100) from which words count as those of the script: models drop a comma or mend a letter.
+#: Similarity (0–100) from which words count as those of the script: models drop a comma or mend a letter.
 LIKE: Final = 82.0
 #: Words as short as this must stand in the script letter for letter.
 EXACT: Final = 4

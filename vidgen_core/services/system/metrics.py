@@ -128,9 +128,9 @@ def _money(tx: Tx, settings: Settings) -> Iterator[Metric]:
             lost[provider] += n
     for (provider, charge, currency), cost in sums.items():
         spend.add_metric((provider, charge, currency), float(cost))
-    for payee, amounts in tx.ledger.committed().items():
+    for party, amounts in tx.ledger.committed().items():
         for amount in amounts:
-            owed.add_metric((str(payee), amount.currency), float(amount.amount))
+            owed.add_metric((str(party), amount.currency), float(amount.amount))
     for provider, n in lost.items():
         unknown.add_metric((provider,), n)
     twice = _gauge("double_submits", "Orders sent while an earlier one of the same task was under way; always 0.")

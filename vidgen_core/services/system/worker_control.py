@@ -75,8 +75,8 @@ class Status(Frozen):
     shared: bool = False
     #: Why nothing is submitted: ``user``, or a code of the runner's own.
     paused: str | None = None
-    #: Lanes the runner holds back by itself: provider -> what the store keeps about it.
-    lanes: dict[ProviderId, dict[str, Any]] = Field(default_factory=dict)
+    #: Providers that the worker holds back by itself -> what the store keeps about it.
+    provider_pauses: dict[ProviderId, dict[str, Any]] = Field(default_factory=dict)
     #: The current provider needs a key and has none switched on.
     key_missing: bool = False
     connection: Connection | None = None
@@ -265,7 +265,7 @@ class WorkerControl:
 
     @requires(Role.MAKER)
     def resume(self) -> int:
-        """Submit again, and forget why lanes were held back.
+        """Submit again, and forget why providers were held back.
 
         Where the database may be older than what was bought, this trusts it from now on: what is queued for paid services
         is set aside as pending first.
@@ -351,7 +351,7 @@ class WorkerControl:
             unwritten = unwritable_elsewhere(self._ctx.locations, datetime.now(UTC))
         return found.model_copy(
             update={
-                "lanes": found.lanes | unwritten,
+                "provider_pauses": found.provider_pauses | unwritten,
                 "heartbeat": heartbeat,
                 "silent": silent,
                 "alive": silent is not None and silent < ALIVE_SECONDS,
@@ -384,8 +384,8 @@ class WorkerControl:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
         held = tx.tasks.active_counts(project_id) if any(counts.get(status) for status in _HELD) else []
-        lanes = {PROVIDER_PAUSE.name(mode): mode for mode in provider_ids()}
-        said = tx.state.many([PAUSED.name(), *lanes])
+        names = {PROVIDER_PAUSE.name(mode): mode for mode in provider_ids()}
+        said = tx.state.many([PAUSED.name(), *names])
         return Status(
             mode=self._ctx.settings().mode,
             counts=counts,
@@ -393,7 +393,7 @@ class WorkerControl:
             eta_seconds=self._eta(tx, project_id, counts, held),
             spent=_spent(tx, project_id),
             paused=_paused(said.get(PAUSED.name())),
-            lanes={lanes[name]: lane for name, lane in said.items() if name in lanes and lane},
+            provider_pauses={names[name]: pause for name, pause in said.items() if name in names and pause},
             canaries=canaries.of_project(tx, project_id),
             budget=budget.view(tx, self._ctx.settings(), project_id),
         )

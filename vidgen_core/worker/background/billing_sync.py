@@ -21,7 +21,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.money import convert, rates_of
-from vidgen_core.providers.base import Booked, Key
+from vidgen_core.providers.base import BilledJob, Key
 from vidgen_core.worker.context import Context
 from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.transition import update_cost
@@ -129,15 +129,15 @@ class BillingSync:
         if not waiting:
             return 0
         said = await self.ctx.providers[mode].charges(min(one.intent_at or one.created_at for one in waiting), key)
-        booked = {one.remote_id: one for one in said or ()}
-        return await self.ctx.writer.do(lambda tx: settle(tx, waiting, booked, self.ctx.clock()))
+        billed_jobs = {one.remote_id: one for one in said or ()}
+        return await self.ctx.writer.do(lambda tx: settle(tx, waiting, billed_jobs, self.ctx.clock()))
 
 
-def settle(tx: Tx, waiting: list[Attempt], booked: dict[str, Booked], now: datetime) -> int:
+def settle(tx: Tx, waiting: list[Attempt], billed_jobs: dict[str, BilledJob], now: datetime) -> int:
     """Write down what the provider's log says of ended attempts; returns how many have changed."""
     changed = 0
     for attempt in waiting:
-        line = booked.get(attempt.remote_id or "")
+        line = billed_jobs.get(attempt.remote_id or "")
         if line is None:
             continue
         cost, charge = billed(attempt, line, now)
@@ -148,7 +148,7 @@ def settle(tx: Tx, waiting: list[Attempt], booked: dict[str, Booked], now: datet
     return changed
 
 
-def billed(attempt: Attempt, line: Booked, now: datetime) -> tuple[Money | None, ChargeStatus]:
+def billed(attempt: Attempt, line: BilledJob, now: datetime) -> tuple[Money | None, ChargeStatus]:
     """What an attempt has cost by the provider's log; a refund keeps the amount that was given back."""
     if line.kept.amount <= 0:
         return (line.taken if line.taken.amount else attempt.cost), ChargeStatus.REFUNDED

@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import InputError
 
 #: Rows with something in them.
 MOST_ROWS: Final = 20_000
-#: The last row that may have something in it: what lies between is walked through.
+#: The last row that may have something in it: what lies between is read.
 LAST_ROW: Final = 100_000
 #: Cells of a list, and texts that its cells share.
 MOST_CELLS: Final = 250_000

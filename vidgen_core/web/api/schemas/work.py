@@ -168,7 +168,7 @@ class StatusResponse(ResponseModel):
     spent: dict[str, float]
     runner_alive: bool
     paused: str | None
-    lanes: dict[str, str]
+    provider_pauses: dict[str, str]
 
     @classmethod
     def of(cls, status: Status) -> StatusResponse:
@@ -176,7 +176,7 @@ class StatusResponse(ResponseModel):
             status,
             spent={currency: float(money.amount) for currency, money in status.spent.items()},
             runner_alive=status.alive,
-            lanes={mode.value: str(lane.get("code", "")) for mode, lane in status.lanes.items()},
+            provider_pauses={mode.value: str(pause.get("code", "")) for mode, pause in status.provider_pauses.items()},
         )
 
 

@@ -80,6 +80,21 @@ def test_the_opened_history_of_a_task_breaks_no_rule(
     assert violations(page) == []
 
 
+@pytest.mark.parametrize(("scheme", "locale", "width"), [("light", "en-US", 390), ("dark", "zh-CN", 1440)])
+def test_the_opened_menu_of_a_card_breaks_no_rule(
+    studio: Studio, visitor: Visitors, worked_on: Project, scheme: str, locale: str, width: int
+) -> None:
+    first = studio.vidgen.shots.ids(worked_on.id)[0]
+    page = go(visitor(scheme=scheme, locale=locale, width=width), studio.at(worked_on))
+    for button in (".dots", ".slot .head"):
+        card(page, first).locator(button).first.click()
+        expect(page.get_by_role("menu")).to_be_visible()
+        settled(page)
+        assert violations(page) == [], button
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("menu")).to_have_count(0)
+
+
 @pytest.mark.extended
 @pytest.mark.parametrize(
     ("scheme", "locale", "width"), [("light", "en-US", 1440), ("dark", "zh-CN", 1920), ("light", "zh-CN", 390)]

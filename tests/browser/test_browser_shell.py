@@ -95,6 +95,25 @@ def test_two_visitors_speak_their_own_language(studio: Studio, visitor: Visitors
     expect(english.get_by_role("link", name=re.compile("^镜头"))).to_be_visible()
 
 
+def test_the_sidebar_says_which_page_is_open_and_which_comes_next(studio: Studio, page: Page) -> None:
+    sidebar = page.locator(".st-key-sidebar_pages")
+    opened = sidebar.locator("a[aria-current=page]").filter(visible=True)
+    coming = sidebar.locator("a").filter(visible=True).filter(has_text="Next")
+    go(page, studio.at(studio.project("next", 1)))
+    for name in ("Shots", "Export"):
+        sidebar.get_by_role("link", name=name).filter(visible=True).click()
+        expect(opened).to_have_count(1)
+        expect(opened).to_contain_text(name)
+        expect(coming).to_have_count(1)
+        expect(coming).to_contain_text("Shots")
+        # As a tab of its own opens it.
+        assert coming.evaluate("link => link.pathname") == "/"
+    weights = "links => new Set(links.map((link) => getComputedStyle(link.querySelector('p')).fontWeight)).size"
+    others = sidebar.locator("a:not([aria-current])").filter(visible=True)
+    assert others.evaluate_all(weights) == 1
+    assert coming.locator("strong").count() == 0
+
+
 def test_a_new_project_is_made_in_the_sidebar_and_the_address_names_it(studio: Studio, page: Page) -> None:
     go(page, studio.url)
     page.get_by_role("button", name="New project").click()

@@ -118,6 +118,43 @@ CUT = """() => {
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_every_way_to_add_is_readable_whole_on_a_phone(studio: Studio, visitor: Visitors, locale: str) -> None:
+    page = go(visitor(width=390, height=844, locale=locale), studio.at(studio.project("ways", 0), "add"))
+    ways = page.locator(".st-key-add_way button")
+    expect(ways).to_have_count(3)
+    for way in ways.all():
+        box = way.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390 - 18, way.inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_states_of_very_many_tasks_stay_in_their_row_and_can_be_reached(
+    studio: Studio, visitor: Visitors, width: int, locale: str
+) -> None:
+    project = studio.project("crowded", 0)
+    page = go(visitor(width=width, height=900, locale=locale), studio.at(project, "tasks"))
+    row, pills = (page.locator(f".st-key-tool_left_tasks{inner}") for inner in ("", " button"))
+    expect(pills).to_have_count(7)
+    before = row.bounding_box()
+    pills.locator("p").evaluate_all(
+        "all => all.forEach((one) => { one.lastChild.data = one.textContent.replace(/0$/, '12,345') })"
+    )
+    after = row.bounding_box()
+    assert after == before
+    assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width
+    # By a pointer that has no sideways wheel: by the scrollbar below the states.
+    if width == 1440:
+        assert row.evaluate("one => getComputedStyle(one).scrollbarWidth") == "thin"
+    pills.last.focus()
+    last = pills.last.bounding_box()
+    assert before is not None
+    assert last is not None
+    assert last["x"] + last["width"] <= before["x"] + before["width"] + 1
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_filters_and_search_fields_are_readable_whole(studio: Studio, visitor: Visitors, locale: str) -> None:
     project = studio.project("readable", 3)
     page = visitor(width=1440, height=900, locale=locale)

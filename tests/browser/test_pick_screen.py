@@ -145,6 +145,10 @@ def test_sixty_shots_are_reviewed_by_sixty_keys_or_touches(studio: Studio, visit
     expect(page.get_by_text("Every shot with takes has its choice.")).to_be_visible()
     until(page, lambda: len(studio.vidgen.takes.chosen(film.id)) == 60, "sixty choices")
     expect(page.get_by_text("60/60")).to_be_visible()
+    # Whoever comes back finds the way out as well.
+    go(page, studio.at(film, "pick"))
+    expect(page.get_by_text("60/60")).to_be_visible()
+    expect(page.locator(".st-key-review").get_by_role("button", name="Export")).to_be_visible()
 
 
 def copy_takes(studio: Studio, film: Project, pattern: int, count: int) -> None:

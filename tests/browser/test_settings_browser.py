@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from browser_studio import Studio, go, settled, until
+from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
 from vidgen_core.domain.providers import ProviderId
@@ -85,6 +85,25 @@ def test_the_dialog_saves_and_a_wrong_value_is_named(studio: Studio, page: Page)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
     assert studio.vidgen.settings().runner.poll_interval == 4.5
+
+
+@pytest.mark.parametrize(
+    ("width", "orientation", "on", "back"),
+    [(1440, "vertical", "ArrowDown", "ArrowUp"), (390, "horizontal", "ArrowRight", "ArrowLeft")],
+)
+def test_arrow_keys_walk_the_sections_in_the_direction_they_stand(
+    studio: Studio, visitor: Visitors, width: int, orientation: str, on: str, back: str
+) -> None:
+    page = go(visitor(width=width), studio.at(studio.project("sections", 0), "settings"))
+    first, second = (page.get_by_role("tab", name=name) for name in ("Providers and keys", "Pictures"))
+    expect(page.get_by_role("tablist").filter(has=first).first).to_have_attribute("aria-orientation", orientation)
+    first.focus()
+    page.keyboard.press(on)
+    expect(second).to_be_focused()
+    expect(second).to_have_attribute("aria-selected", "true")
+    page.keyboard.press(back)
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-selected", "true")
 
 
 @pytest.mark.usefixtures("put_back")

@@ -102,6 +102,18 @@ def test_acts_on_takes_of_other_shots_change_nothing(screen: Screen) -> None:
         screen.app.takes.choose(second, takes[0].id)
 
 
+def test_after_all_shots_that_are_sent_comes_one_that_waits_elsewhere() -> None:
+    order = list(range(1, 201))
+
+    def coming(place: int, *waiting: int) -> int | None:
+        return pick_order.PickPosition(order[place], order, frozenset(waiting)).next
+
+    assert coming(100, 3, 100, 180) == 180
+    assert coming(100, 3, 100) == 3
+    assert coming(100, 100) is None
+    assert pick_order.PickPosition(None, [], frozenset()).next is None
+
+
 def test_a_strip_of_many_shots_shows_those_around(screen: Screen) -> None:
     order = list(range(1, 201))
 

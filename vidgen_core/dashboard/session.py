@@ -62,7 +62,6 @@ def begin(visit: Visit, pages: Path, page: str) -> None:
     st.session_state[_VISIT] = visit
     st.session_state[_PAGES] = pages
     st.session_state[_PAGE] = page
-    leave()
 
 
 def page_name() -> str:
@@ -80,7 +79,7 @@ def page_file(name: str) -> Path:
 def open_page(name: str) -> None:
     """Leave for another page, in the same project."""
     leave_for(name)
-    leave()
+    _leave()
 
 
 def leave_for(name: str) -> None:
@@ -88,7 +87,7 @@ def leave_for(name: str) -> None:
     st.session_state[_LEAVING] = (name, page_name())
 
 
-def leave() -> None:
+def _leave() -> None:
     """Leave for the page that was asked for.
 
     The request is kept until another page is drawn: a rerun that the browser asks for meanwhile names the page that is left, and
@@ -160,7 +159,8 @@ def toast_later(sentence: str, icon: str | None = None) -> None:
 
 
 def show_told() -> None:
-    """Draw what ``tell`` has collected; the shell and every fragment with callbacks begin with it."""
+    """Leave for the page that a callback asked for, else draw its toasts; the shell and every fragment with callbacks begin with it."""
+    _leave()
     for sentence, icon in st.session_state.pop(_TOLD, []):
         st.toast(sentence, icon=icon, duration="long")
 

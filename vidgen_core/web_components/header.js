@@ -40,6 +40,15 @@ class Bar {
       }
     }
     document.addEventListener("keydown", this.onKey)
+    // What Streamlit's own elements do not say. They are drawn anew without the header being told.
+    this.onDrawn = () => {
+      cancelAnimationFrame(this.drawn)
+      this.drawn = requestAnimationFrame(() => describePage(this.data.page))
+    }
+    this.watcher = new MutationObserver(this.onDrawn)
+    this.watcher.observe(document.body, { childList: true, subtree: true })
+    window.addEventListener("resize", this.onDrawn)
+    document.addEventListener("keydown", walkColumn, true)
     // On a phone the sidebar lies over the page that was chosen in it.
     this.onClick = (event) => {
       if (window.innerWidth > 768 || !event.target.closest('[data-testid="stSidebar"] a')) return
@@ -66,6 +75,7 @@ class Bar {
       document.cookie = `vidgen_looks=${data.looks}; path=${path}; max-age=31536000; samesite=lax`
     }
     document.documentElement.lang = data.lang
+    this.onDrawn()
     const w = data.words
     set(this.project, "textContent", data.project)
     this.drawModes()
@@ -128,10 +138,38 @@ class Bar {
 
   close() {
     document.removeEventListener("keydown", this.onKey)
+    this.watcher.disconnect()
+    cancelAnimationFrame(this.drawn)
+    window.removeEventListener("resize", this.onDrawn)
+    document.removeEventListener("keydown", walkColumn, true)
     document.removeEventListener("click", this.onClick)
     this.channel.close()
     this.root.remove()
   }
+}
+
+// Which link leads to the page that is open, and which way tabs stand; the look makes a column of them where there is room.
+function describePage(page) {
+  for (const link of document.querySelectorAll(".st-key-sidebar_pages a")) {
+    const address = link.getAttribute("href")
+    // The first page has no path, and would open as the one that is shown in a tab of its own.
+    if (address.startsWith("?")) link.setAttribute("href", `./${address}`)
+    const here = /^[^?]*/.exec(address)[0].replace("./", "") === page && !link.closest(".st-key-sidebar_pictures")
+    link.ariaCurrent = here ? "page" : null
+  }
+  for (const list of document.querySelectorAll('[role="tablist"]')) list.ariaOrientation = isColumn(list) ? "vertical" : "horizontal"
+}
+
+const isColumn = (list) => getComputedStyle(list).flexDirection === "column"
+
+// Streamlit's tabs know left and right alone.
+function walkColumn(event) {
+  const key = { ArrowDown: "ArrowRight", ArrowUp: "ArrowLeft" }[event.key]
+  const list = key && event.target.closest('[role="tablist"]')
+  if (!list || !isColumn(list)) return
+  event.preventDefault()
+  event.stopPropagation()
+  event.target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))
 }
 
 export default mounted(Bar)

@@ -33,7 +33,9 @@ class Room {
     this.meter = make("progress")
     this.shareButton = this.button(() => this.channel.act({ do: "share", shot: this.shot.id }))
     this.shareButton.append("↗", make("span", "words"))
-    this.head.append(this.number, this.words, this.spoken, this.count, this.meter, this.shareButton)
+    this.out = this.button(() => this.leave())
+    this.out.className = "primary"
+    this.head.append(this.number, this.words, this.spoken, this.count, this.meter, this.out, this.shareButton)
     this.wall = make("div", "takes")
     this.wall.onpointermove = (event) => this.wipeTo(event)
     this.wall.addEventListener("touchstart", (event) => { this.touch = event.changedTouches[0] }, { passive: true })
@@ -79,8 +81,9 @@ class Room {
     this.data = data
     this.keepPlaces(known)
     for (const act of this.channel.pending) this.apply(act)
-    if (!this.shot) this.goTo(data.shot, false)
-    else this.draw()
+    if (this.shot) this.draw()
+    // A shot beyond those that were sent has been asked for: they come with the next answer.
+    else if (!this.channel.pending.length) this.goTo(data.shot, false)
   }
 
   // The best come first; but keys choose by place: of the shot that stands there nothing changes places, and new takes come last.
@@ -98,13 +101,13 @@ class Room {
   goTo(id, tell = true) {
     const moved = this.current !== id
     this.current = id
+    // The server keeps it for the next visit, and sends the shots around it.
+    if (moved && tell) this.channel.act({ do: "go", shot: id })
     if (!this.shot) return
     if (moved) {
       this.focus = Math.max(0, this.shot.takes.findIndex((take) => take.rejected === null))
       this.wiping = false
       this.closeAsk()
-      // The server keeps it for the next visit, and sends the shots around it.
-      if (tell) this.channel.act({ do: "go", shot: id })
     }
     this.end.hidden = true
     this.draw()
@@ -122,6 +125,7 @@ class Room {
     const after = [...this.data.shots.slice(place + 1), ...this.data.shots.slice(0, place)]
     const next = after.find((other) => waits(other))
     if (next) this.goTo(next.id)
+    else if (this.data.next) this.goTo(this.data.next)
     else if (!waits(shot)) {
       this.end.hidden = false
       this.draw()
@@ -190,6 +194,10 @@ class Room {
 
   oneMore() {
     if (this.data.pickable) this.act({ do: "more", shot: this.shot.id })
+  }
+
+  leave() {
+    this.channel.act({ do: "export", shot: this.current })
   }
 
   // --- questions
@@ -423,6 +431,8 @@ class Room {
     this.count.setAttribute("aria-label", w.progress.replace("{done}", chosen).replace("{total}", data.total))
     Object.assign(this.meter, { max: data.total, value: chosen })
     this.meter.setAttribute("aria-hidden", "true")
+    this.out.hidden = chosen < data.total || !this.end.hidden
+    set(this.out, "textContent", w.export)
     this.wall.classList.toggle("wiping", Boolean(this.wiping))
     this.drawEnd()
     this.drawTakes()
@@ -436,7 +446,7 @@ class Room {
     if (this.end.childElementCount) return
     const w = this.data.words
     const out = make("button", "primary", w.export)
-    out.onclick = () => this.channel.act({ do: "export", shot: this.current })
+    out.onclick = () => this.leave()
     const back = make("button", "", w.look_again)
     back.onclick = () => { this.end.hidden = true; this.draw() }
     this.end.append(make("p", "", `★ ${w.all_chosen}`), out, back)

@@ -67,6 +67,7 @@ def drop_zone(visit: Visit) -> None:
             key="add_way",
             label_visibility="collapsed",
             width="content",
+            wrap=True,
         )
         with st.popover(t("add.template"), icon=":material/download:", type="tertiary"):
             for lang, name in (("zh", "镜头表模板.csv"), ("en", "shot-list-template.csv")):

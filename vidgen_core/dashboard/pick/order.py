@@ -33,6 +33,14 @@ class PickPosition(NamedTuple):
         first = max(0, min(place - AROUND // 2, len(self.order) - AROUND))
         return self.order[first : first + AROUND]
 
+    @property
+    def next(self) -> int | None:
+        """The first shot to review that does not stand among those beside it; those that come later first."""
+        around = self.around
+        place = self.order.index(around[-1]) + 1 if around else 0
+        later = self.order[place:] + self.order[:place]
+        return next((one for one in later if one in self.waiting and one not in around), None)
+
 
 def pick_position(visit: Visit) -> PickPosition:
     """The shot last shown in this session, else the one the address names, else the first to review."""

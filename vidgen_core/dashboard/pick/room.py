@@ -14,7 +14,7 @@ from vidgen_core.dashboard.components.labels import price, reasons, spoken, verd
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, leave, leave_for
+from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, leave_for
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
@@ -55,8 +55,7 @@ _WORDS: Final = (
 
 
 def show(visit: Visit, standing: PickPosition) -> None:
-    """The room; an event may lead to another page."""
-    leave()
+    """The room."""
     component.mount("review", KEY, describe(visit, standing), on_acts_change=_came)
 
 
@@ -78,6 +77,8 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
         "total": len(standing.order),
         # Chosen ones among those that are not sent.
         "outside": len(standing.order) - len(standing.waiting) - chosen_here,
+        # To review next when all that are sent are chosen.
+        "next": standing.next,
         "pickable": may(Role.MAKER),
         "words": {name: t(f"pick.{name}") for name in _WORDS},
         "reasons": [t(f"pick.reason.{name}") for name in REASONS],

@@ -17,9 +17,9 @@ from vidgen_core.dashboard.session import (
     Visit,
     current_visit,
     handle_errors,
-    leave,
     leave_for,
     looks,
+    page_name,
     show_told,
     toast_later,
 )
@@ -68,7 +68,6 @@ def _shown() -> object:
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
 def _header() -> None:
     show_told()
-    leave()
     visit = current_visit()
     sign_in.stay(visit.app)
     status = visit.app.worker.status(visit.project.id)
@@ -102,6 +101,8 @@ def describe(visit: Visit, status: Status) -> dict[str, Any]:
         "seen": component.seen(KEY),
         "lang": {"zh": "zh-CN"}.get(t.lang, t.lang),
         "project": visit.project.name,
+        # As the addresses of the sidebar name it.
+        "page": page_name().removeprefix("shots"),
         "modes": [[mode.value, mode_label(t, mode)] for mode in app.modes],
         "mode": status.mode.value,
         "locked": not owner or "mode" in app.settings_file.from_environment(),

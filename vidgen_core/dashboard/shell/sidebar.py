@@ -64,7 +64,7 @@ def _links(pages: Mapping[str, st.Page]) -> None:
             if name == "shots":
                 _pictures(t, page, steps[_PICTURES], coming == _PICTURES)
             count = _count(t, name, steps)
-            label = _label(page.title, count, coming == name)
+            label = _label(t, page.title, count, coming == name)
             # A link that is opened in another tab leads to the same project there.
             asked = {PROJECT: visit.project.name}
             st.page_link(page, label=label, icon=page.icon, width="stretch", query_params=asked)
@@ -76,7 +76,7 @@ def _pictures(t: Text, page: st.Page, step: ProgressStep, coming: bool) -> None:
     """A filter of the shots that stands beside the pages: those without a reference image."""
     if step.total:
         count = f"{t.number(step.done)}/{t.number(step.total)}"
-        label = _label(t("way.step.pictures"), count, coming)
+        label = _label(t, t("way.step.pictures"), count, coming)
         asked = {"state": "without_picture"} if step.missing else {"state": "all"}
         asked |= {PROJECT: current_visit().project.name}
         with st.container(key="sidebar_pictures", gap=None):
@@ -92,9 +92,14 @@ def _count(t: Text, name: str, steps: Mapping[str, ProgressStep]) -> str:
     return t.number(step.total) if step and step.total else ""
 
 
-def _label(title: str, count: str, coming: bool) -> str:
-    """The next step stands out."""
-    return f"{f'**{title}**' if coming else title} :gray[{count}]" if count else f"**{title}**" if coming else title
+def _label(t: Text, title: str, count: str, coming: bool) -> str:
+    """The page with its count; the next step is named as such."""
+    words = [
+        title,
+        *([f":gray[{count}]"] if count else []),
+        *([f":violet-badge[{t('shell.coming')}]"] if coming else []),
+    ]
+    return " ".join(words)
 
 
 # --- the project

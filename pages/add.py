@@ -4,7 +4,7 @@ from vidgen_core.dashboard.add import forms, preview, request
 from vidgen_core.dashboard.session import current_visit
 
 visit = current_visit()
-forms.front_door(visit)
+forms.drop_zone(visit)
 planned = request.planned(visit)
 if planned is not None:
     preview.show(visit, planned)

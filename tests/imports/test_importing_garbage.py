@@ -15,6 +15,7 @@ from PIL import Image
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.plan import ImportPlan
+from vidgen_core.services.imports.readers.archive import is_archive
 from vidgen_core.services.imports.readers.folder import read_images
 from vidgen_core.services.imports.readers.reader import inspect_sheet
 
@@ -46,6 +47,13 @@ def survives(read: Callable[..., ImportPlan], data: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_survived_as_a_list(data: bytes) -> None:
     survives(read_csv, data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_list_may_break_off_within_any_letter(encoding: str) -> None:
+    whole = "编号,提示词\n1,镜头推进\n2,镜头拉远\n".encode(encoding)
+    for end in range(len(whole)):
+        survives(read_csv, whole[:end])
 
 
 @quickly
@@ -133,6 +141,18 @@ def test_any_damaged_picture_is_survived(tmp_path_factory: pytest.TempPathFactor
     (shot,) = read_images([path]).shots
 
     assert (shot.verdict == "rejected") == (shot.image is None)
+
+
+def test_an_archive_that_a_later_version_made_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    packed = bytearray(path.read_bytes())
+    packed[packed.index(b"PK\1\2") + 6] = 171
+    path.write_bytes(packed)
+    assert not is_archive(path)
+    with pytest.raises(InputError):
+        inspect_sheet(path)
 
 
 @quickly

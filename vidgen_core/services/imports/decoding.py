@@ -30,9 +30,10 @@ def decodings(data: bytes) -> Iterator[str]:
         try:
             yield data.decode(encoding)
         except UnicodeDecodeError as error:
-            # A file that breaks off may do so within a letter.
-            if encoding.startswith("utf") and "unexpected end" in error.reason and error.start:
-                yield data[: error.start].decode(encoding)
+            # A file that breaks off may do so within a letter; places may be counted from behind a mark at its beginning.
+            whole = len(data) - len(error.object) + error.start
+            if encoding.startswith("utf") and "unexpected end" in error.reason and whole:
+                yield data[:whole].decode(encoding)
             elif encoding == "utf-8" and _is_mostly_utf8(data[max(0, error.start - _SAMPLE) : error.start + _SAMPLE]):
                 yield "".join(map(_piece, _PIECES.findall(data)))
         except LookupError:

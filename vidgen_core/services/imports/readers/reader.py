@@ -210,7 +210,7 @@ def _of_package(path: Path, ending: str) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         names = []
     if any(name.endswith(".iwa") or name == "xl/workbook.bin" for name in names):
         raise InputError("document_unread", name=path.name)

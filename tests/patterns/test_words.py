@@ -10,6 +10,7 @@ import pytest
 import vidgen_core
 
 PACKAGE = Path(vidgen_core.__file__).parent
+ROOT = PACKAGE.parent
 #: Names and metaphors of the first edition, with the term that took their place.
 OLD = {
     "asof": "revision_cache",
@@ -39,16 +40,16 @@ OLD = {
     "scenery": "sample_art",
 }
 #: Words of others, quoted.
-QUOTED = {"providers/http/error_words.py", "media/camera_words.py"}
+QUOTED = {PACKAGE / "providers/http/error_words.py", PACKAGE / "media/camera_words.py"}
 
 
 @pytest.fixture(scope="module")
 def program() -> dict[str, list[str]]:
     """The lines of all files in which we write: Python, scripts and styles."""
     return {
-        path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8").splitlines()
-        for path in PACKAGE.rglob("*")
-        if path.suffix in (".py", ".js", ".css") and path.relative_to(PACKAGE).as_posix() not in QUOTED
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8").splitlines()
+        for path in (*PACKAGE.rglob("*"), *(ROOT / "pages").iterdir(), ROOT / "streamlit_app.py")
+        if path.suffix in (".py", ".js", ".css") and path not in QUOTED
     }
 
 

@@ -219,7 +219,7 @@ class Http:
     ) -> ProviderResponse:
         """Send one request and return what came back, whatever its status; redirects are not followed.
 
-        :param json: a JSON body, which may hold slots of ``bodies.data_uri_slot``
+        :param json: a JSON body, which may hold slots of ``multipart.data_uri_slot``
         :raises RemoteError: there is no answer; kind *network*, ``delivery`` says whether the request can have been
             acted on
         """

@@ -1,6 +1,6 @@
 """What is known of a paid order before it goes: count, price, worst case, balance after, missing keys, and whether to ask.
 
-``estimate_of`` is quick and fills labels, ``look`` also reads pictures whole (about a second for a gigabyte) and fills the
+``estimate_of`` is quick and fills labels, ``check_order`` also reads pictures whole (about a second for a gigabyte) and fills the
 sheet. Both say by ``asks`` whether a person is asked first, and by ``key_missing`` why nothing can go.
 """
 

@@ -1,6 +1,6 @@
 """What is not submitted because of the budget, and when it goes on again.
 
-The decision itself is made where the money is set aside (``submit.claim``). Here it is remembered, so that the queue is not
+The decision itself is made where the money is set aside (``claim.claim``). Here it is remembered, so that the queue is not
 read again for what cannot go out, and checked again now and then: a limit that was raised, a refund, a new day or a new
 rate let the queue go on without a person.
 """

@@ -36,7 +36,7 @@ from vidgen_core.web.live.sse import News, Progress
 
 #: Tasks of one stream.
 MOST = 1_000
-#: Fields of ``ConfigBody`` that stand for a setting outside of the provider's section.
+#: Fields of ``ConfigRequest`` that stand for a setting outside of the provider's section.
 _POLL = "poll_interval"
 _RUNNER_POLL = "runner.poll_interval"
 #: Under which a request finds what the streams of its server are fed from.

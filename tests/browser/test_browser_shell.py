@@ -256,6 +256,42 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
         visitor.complaints.clear()
 
 
+AWAY = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::after').content"
+
+
+def test_what_is_typed_when_the_server_goes_is_kept_when_it_comes_back(tmp_path: Path, visitor: Visitors) -> None:
+    home, log, port = tmp_path / "home", tmp_path / "log", free_port()
+    with Vidgen.open(Locations(home)) as vidgen:
+        project = vidgen.projects.ensure("ep01")
+        typed, changed = (vidgen.shots.add(project.id, prompt=prompt) for prompt in ("rain", "hail"))
+    process, url = start_server(home, log, port)
+    page = go(visitor(), f"{url}/?project=ep01")
+    box = card(page, typed.id).get_by_role("textbox")
+    box.press("End")
+    box.press_sequentially(" at night")
+    process.kill()
+    process.wait()
+    expect(box).to_be_disabled()
+    until(page, lambda: "does not answer" in page.evaluate(AWAY), "the sentence")
+    with Vidgen.open(Locations(home)) as vidgen:
+        vidgen.shots.edit(changed.id, prompt="snow")
+    process, _ = start_server(home, log, port)
+    try:
+        with Vidgen.open(Locations(home)) as vidgen:
+            until(page, lambda: vidgen.shots.get(typed.id).prompt == "rain at night", "what was typed")
+            expect(box).to_be_focused()
+            expect(box).to_have_value("rain at night")
+            # The other box has what is out of date: nothing is made of it unseen.
+            expect(card(page, changed.id)).to_contain_text("“snow”")
+            assert vidgen.shots.get(changed.id).prompt == "snow"
+        assert page.evaluate(AWAY) == "none"
+        assert "Traceback" not in log.read_text()
+    finally:
+        stop_server(process)
+        page.close()
+        visitor.complaints.clear()
+
+
 @pytest.mark.smoke
 def test_a_phone_goes_from_shot_to_playing_take(studio: Studio, visitor: Visitors) -> None:
     project = studio.project("phone", 1)

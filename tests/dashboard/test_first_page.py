@@ -48,6 +48,7 @@ def test_the_page_ends_with_the_style_and_asks_for_no_font(client: TestClient) -
 
     assert answer.status_code == 200
     assert answer.text.rstrip().endswith(f"<style>\n{LOOK.read_text(encoding='utf-8')}</style></body>\n</html>")
+    assert "blockErrorDialogs: true" in answer.text
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert "etag" not in answer.headers
     assert 'as="font"' in INDEX

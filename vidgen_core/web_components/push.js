@@ -27,19 +27,31 @@ function takeOverKeys(event) {
 let held
 let opener
 let around = []
+// The field that had the focus when the server went: Streamlit takes the focus from all fields then.
+let locked
 
 function rememberFocus(event) {
-  held = event.composedPath()[0]
-  if (event.target.closest('[role="dialog"]')) return
+  remember(event.composedPath()[0], event.target)
+}
+
+function remember(focused, target) {
+  held = focused
+  locked = undefined
+  if (target.closest('[role="dialog"]')) return
   opener = held
   around = []
-  for (let at = event.target; at; at = at.parentElement) around.push(...[...at.classList].filter((one) => one.startsWith("st-key-")))
+  for (let at = target; at; at = at.parentElement) around.push(...[...at.classList].filter((one) => one.startsWith("st-key-")))
 }
 
 // Where what had the focus is gone, it goes to what stands in its place now, or else to its surroundings.
 function keepFocus() {
+  if (held?.disabled) locked = held
   const atRest = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-  if (!held || held.isConnected || document.activeElement !== document.body || !atRest) return
+  if (!held || document.activeElement !== document.body || !atRest) return
+  if (held.isConnected) {
+    if (locked === held && !held.disabled) held.focus({ preventScroll: true })
+    return
+  }
   held = undefined
   if (opener?.isConnected) return opener.focus({ preventScroll: true })
   for (const name of around) {
@@ -79,6 +91,8 @@ class Listener {
     window.addEventListener("keydown", saveByEnter)
     window.addEventListener("pointerdown", takeOverKeys, true)
     document.addEventListener("focusin", rememberFocus)
+    const focused = document.activeElement
+    if (focused !== document.body) remember(focused, focused)
     this.focusing = setInterval(keepFocus, 250)
     // Without a socket the page still looks for itself, more slowly.
     this.fallback = setInterval(async () => {

@@ -1,6 +1,7 @@
 """The HTML that a browser loads first: Streamlit's own, with the style of all screens.
 
-A style that a page brings along comes when everything stands already, and moves all of it.
+A style that a page brings along comes when everything stands already, and moves all of it. Streamlit's dialogs about a lost
+connection, in English alone, would lie over the page: the style says that in the visitor's language, and leaves the page to be read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _PRELOADED_FONT: Final = re.compile(rb'<link\s[^>]*as="font"[^>]*>')
 _LEFT_OUT: Final = frozenset({b"accept-encoding", b"if-none-match", b"if-modified-since"})
 
 
+_NO_DIALOGS: Final = b"<script>window.__streamlit = { HOST_CONFIG: { blockErrorDialogs: true } }</script>"
+
+
 class FirstPage:
     """Put a style at the end of Streamlit's page, behind those that its scripts add to the head.
 
@@ -28,7 +32,7 @@ class FirstPage:
 
     def __init__(self, app: ASGIApp, style: Path) -> None:
         self.app = app
-        self.style = b"<style>\n%s</style></body>" % style.read_bytes()
+        self.style = b"%s<style>\n%s</style></body>" % (_NO_DIALOGS, style.read_bytes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["method"] == "GET"

@@ -49,7 +49,8 @@ def _begun(shot_id: int) -> str:
 
 def prompt_box(t: Text, shot: Shot) -> None:
     """The box."""
-    if _box(shot.id) not in st.session_state:
+    is_new = _box(shot.id) not in st.session_state
+    if is_new:
         _begin(shot.id, shot.prompt)
     _take_ordered(shot)
     box, begun = _box(shot.id), st.session_state[_begun(shot.id)]
@@ -64,10 +65,24 @@ def prompt_box(t: Text, shot: Shot) -> None:
         args=(shot.id, box, begun),
         disabled=not sign_in.may(Role.MAKER),
     )
+    if is_new and st.session_state[box] != begun and sign_in.may(Role.MAKER):
+        _keep_from_before(shot.id, st.session_state[box])
 
 
 def _begin(shot_id: int, words: str) -> None:
     st.session_state[_begun(shot_id)] = st.session_state[_seen(shot_id)] = words
+
+
+@handle_errors
+def _keep_from_before(shot_id: int, mine: str) -> None:
+    """Keep what the browser still had in the box when a server that was away came back.
+
+    It was typed meanwhile, or it is a wording that somebody has changed since: then both are shown, and the visitor decides.
+    """
+    if mine and mine not in (one.version.text for one in current_visit().app.prompts.versions(shot_id)):
+        _keep(shot_id, mine)
+    else:
+        st.session_state[_seen(shot_id)] = mine
 
 
 def _begin_again(shot_id: int, words: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from vidgen_core.domain.providers import WRITING, BillableParty, billable_party, provider_ids, specs
+from vidgen_core.domain.providers import WRITING, BillableParty, PriceUnit, billable_party, provider_ids, specs
 from vidgen_core.domain.setting_values import Filled, Section, wrong
 
 #: What an amount may be in: ISO 4217, or a provider's own credits.
@@ -37,10 +37,6 @@ class RateSettings(Section):
 def credits_of() -> tuple[str, ...]:
     """Whose credits a rate may be for."""
     return (*(spec.name for spec in specs() if spec.has_credits), WRITING)
-
-
-#: What an amount of the price table is for.
-PriceUnit = Literal["take", "second", "call", "million_in", "million_out"]
 
 
 #: Units of language models; the others are those of takes.

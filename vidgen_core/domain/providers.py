@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.setting_values import wrong
 
@@ -64,15 +65,18 @@ def _known(name: Any) -> ProviderId:
         raise wrong("one_of", allowed=", ".join(_SPECS)) from None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelPrice:
+#: What an amount of the price table is for.
+PriceUnit = Literal["take", "second", "call", "million_in", "million_out"]
+
+
+class ModelPrice(Frozen):
     """What a take, or a second of it, costs: of the built-in table, or of a list that a provider publishes."""
 
     #: The model's id; ``*`` stands for every model.
     model: str
     amount: Decimal
     currency: str = "CNY"
-    unit: Literal["take", "second"] = "take"
+    unit: PriceUnit = "take"
     #: Only for takes of this size; empty: any.
     size: str = ""
     #: Only for takes of this length; None: any.

@@ -89,7 +89,7 @@ def _number(picture: Image.Image, number: str, short: int) -> None:
     pen.text((box[0] + padding - left, box[1] + padding - top), number, fill=_INK, font=font)
 
 
-def wrapped(words: str, width: float, length: Measure, most: int = _LINES) -> list[str]:
+def wrapped(words: str, width: float, length: Measure) -> list[str]:
     """``words`` in lines of at most ``width``: broken at spaces, and between any two letters of scripts without them.
 
     :param length: the width of a text
@@ -106,12 +106,12 @@ def wrapped(words: str, width: float, length: Measure, most: int = _LINES) -> li
             piece = piece[cut:]
         line += piece if line else piece.lstrip()
     lines += [line.rstrip()] if line.strip() else []
-    if len(lines) <= most:
+    if len(lines) <= _LINES:
         return lines
-    last = lines[most - 1]
+    last = lines[_LINES - 1]
     while last and length(last + "…") > width:
         last = last[:-1]
-    return [*lines[: most - 1], last.rstrip() + "…"]
+    return [*lines[: _LINES - 1], last.rstrip() + "…"]
 
 
 def _pieces(words: str) -> list[str]:

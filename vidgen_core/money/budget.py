@@ -256,10 +256,14 @@ def check_draw(tx: Tx, settings: Settings, task: Task, cost: Money | None) -> Bu
     if task.draw is None or fits_draw(tx, settings, task.draw, task.provider, cost):
         return None
     ceiling = tx.draws.ceiling(task.draw)
-    told = {"limit": ceiling.model_dump(mode="json") if ceiling else None}
+    return _holds(task, cost, "draw_ceiling", limit=ceiling.model_dump(mode="json") if ceiling else None)
+
+
+def _holds(task: Task, cost: Money | None, code: str, **params: Any) -> BudgetExceeded:
+    """Holds this one task."""
     return BudgetExceeded(
-        code="draw_ceiling",
-        params=told,
+        code=code,
+        params=params,
         scope=None,
         project_id=task.project_id,
         provider=task.provider,
@@ -332,16 +336,8 @@ def check_agent(tx: Tx, settings: Settings, task: Task, cost: Money | None, now:
     passed = agent_limit_passed(tx, settings, quote, task.provider, cost, now) if quote else None
     if quote is None or passed is None:
         return None
-    told = {"agent": quote.agent, "limit": passed.limit.model_dump(mode="json")}
-    return BudgetExceeded(
-        code=f"agent_limit_{passed.scope}",
-        params=told,
-        scope=None,
-        project_id=task.project_id,
-        provider=task.provider,
-        model=task.model,
-        cost=cost,
-    )
+    limit = passed.limit.model_dump(mode="json")
+    return _holds(task, cost, f"agent_limit_{passed.scope}", agent=quote.agent, limit=limit)
 
 
 def warn_near(tx: Tx, before: Sequence[LimitStatus], after: Sequence[LimitStatus]) -> None:

@@ -12,13 +12,12 @@ are asked first, then the prices among the settings of writing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final, Literal
 
-from vidgen_core.config.money_settings import PriceSettings, PriceUnit
+from vidgen_core.config.money_settings import PriceSettings
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
@@ -38,26 +37,10 @@ Source = Literal["own", "list", "built_in"]
 _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
 
 
-class Price(Frozen):
+class Price(ModelPrice):
     """The price of a model per take, per second, or for text (``llm_price``)."""
 
     provider: BillableParty
-    #: The model's id; ``*`` for every model of the provider.
-    model: str
-    amount: Decimal
-    currency: str
-    unit: PriceUnit = "take"
-    #: Only for takes of this size; empty: any.
-    size: str = ""
-    #: Only for takes of this length; None: any.
-    seconds: float | None = None
-    #: Only for takes with, or without, sound; None: any.
-    sound: bool | None = None
-    #: What a take has that leaves its length, or its sound, to the model; None: that is not known.
-    usual_seconds: float | None = None
-    usual_sound: bool | None = None
-    #: True: not confirmed by the provider in writing.
-    assumed: bool = True
     #: The user's own, the provider's published list, or the built-in table.
     source: Source = "built_in"
     as_of: date | None = PRICES_AS_OF
@@ -86,7 +69,7 @@ def built_in_prices() -> tuple[Price, ...]:
 @cache
 def _built_in(provider: ProviderId) -> tuple[Price, ...]:
     """Those of one provider: asked for each of thousands of rows, and made once."""
-    return tuple(Price(provider=provider, **asdict(price)) for price in provider.spec.prices)
+    return tuple(Price(provider=provider, **vars(price)) for price in provider.spec.prices)
 
 
 def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
@@ -172,7 +155,7 @@ def listed(tx: Tx, mode: ProviderId, model: str | None = None) -> tuple[Price, .
 
 def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: datetime) -> None:
     """Store the prices that a provider publishes."""
-    kept = [asdict(row) | {"amount": f"{row.amount:f}"} for row in rows]
+    kept = [vars(row) | {"amount": f"{row.amount:f}"} for row in rows]
     tx.state.put(f"{_LIST}.{mode.value}", {"at": at.isoformat(), "rows": kept})
 
 

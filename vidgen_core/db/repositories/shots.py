@@ -334,9 +334,9 @@ class ShotRepository(Repository):
                 raise NotFound("take_not_found", id=take_id)
         self._set(shot_id, chosen_take_id=take_id)
 
-    def set_image(self, shot_id: int, image: str | None, image_url: str | None = None) -> None:
+    def set_image(self, shot_id: int, image: str | None) -> None:
         """Set the reference image without a new ``rev``, so that edits under way elsewhere are not refused."""
-        self._set(shot_id, image=image, image_url=image_url)
+        self._set(shot_id, image=image, image_url=None)
 
     def _set(self, shot_id: int, **values: Any) -> None:
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(changed_rev=self.tx.rev, **values))

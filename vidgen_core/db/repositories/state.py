@@ -156,11 +156,9 @@ class KeyRepository(Repository):
         key = {"provider": provider, "key_id": key_id, "name": name, "last_used_at": at or now()}
         self.tx.at_commit(_TOUCH, {**key, **counted})
 
-    def set_health(
-        self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None, name: str = ""
-    ) -> None:
+    def set_health(self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None) -> None:
         """Set the health of a key: ``usable``, ``rejected`` or ``exhausted``, and until when it pauses."""
         self.tx.add_rest()
         known = {"health": health, "cooling_until": cooling_until}
-        new = upsert(key_usage).values(provider=provider, key_id=key_id, name=name, **known)
+        new = upsert(key_usage).values(provider=provider, key_id=key_id, name="", **known)
         self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=known))

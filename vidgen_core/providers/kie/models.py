@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
@@ -271,7 +270,7 @@ class KieModel(Frozen):
         )
         size = self.forms[0].field("size") if self.forms and self.makes == "picture" else None
         usual = self.size_of(str(size.default)) if size else None
-        return (*found, *(replace(price, size=AUTO) for price in found if usual and price.size == usual))
+        return (*found, *(price.model_copy(update={"size": AUTO}) for price in found if usual and price.size == usual))
 
     # --- how it is asked
 

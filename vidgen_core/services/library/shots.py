@@ -281,12 +281,12 @@ class Shots:
         tx.tasks.update_search_text(shot.id, shot.number)
 
     @requires(Role.MAKER)
-    def set_image(self, shot_id: int, image: Path | bytes, rev: int | None = None) -> Shot:
+    def set_image(self, shot_id: int, image: Path | bytes) -> Shot:
         """Give a shot another reference image.
 
         :raises FileError: the picture cannot be used
         """
-        return self.edit(shot_id, rev, image=self.keep_image(image), image_url=None)
+        return self.edit(shot_id, image=self.keep_image(image), image_url=None)
 
     @requires(Role.MAKER)
     def put_picture(
@@ -314,7 +314,7 @@ class Shots:
         return self.edit(shot_id, before.rev if rev is None else rev, references=(*before.references, added))
 
     @requires(Role.MAKER)
-    def remove_picture(self, shot_id: int, slot: PictureSlot, place: int = 0, rev: int | None = None) -> Shot:
+    def remove_picture(self, shot_id: int, slot: PictureSlot, place: int = 0) -> Shot:
         """Take a picture away from a shot; ``place`` counts its references from 0.
 
         :raises NotFound: ``shot_reference_gone``
@@ -324,9 +324,9 @@ class Shots:
             if not 0 <= place < len(before.references):
                 raise NotFound("shot_reference_gone")
             left = (*before.references[:place], *before.references[place + 1 :])
-            return self.edit(shot_id, before.rev if rev is None else rev, references=left)
+            return self.edit(shot_id, before.rev, references=left)
         none: dict[str, Any] = {slot.value: None, f"{slot.value}_url": None}
-        return self.edit(shot_id, rev, **none)
+        return self.edit(shot_id, **none)
 
     @requires(Role.MAKER)
     def use_take(

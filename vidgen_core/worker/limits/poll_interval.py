@@ -171,6 +171,6 @@ def _smoothed(density: list[float]) -> list[float]:
     return [(left + 2 * here + right) / 4 for left, here, right in zip(padded, padded[1:], padded[2:], strict=False)]
 
 
-def jitter(seconds: float, interval: float, share: float = 0.1) -> float:
-    """``seconds`` moved at random by at most ``share`` of an interval or of itself, so that polls do not march in step."""
-    return seconds + min(seconds, interval) * random.uniform(-share, share)
+def jitter(seconds: float, interval: float) -> float:
+    """``seconds`` moved at random by at most a tenth of an interval or of itself, so that polls are spread."""
+    return seconds + min(seconds, interval) * random.uniform(-0.1, 0.1)

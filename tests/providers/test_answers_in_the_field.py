@@ -394,6 +394,15 @@ async def test_a_job_and_not_a_word_under_a_bad_status_leave_it_open(providers, 
     assert (await refused(providers, world, name, status, named)).delivery is D.UNKNOWN
 
 
+@pytest.mark.parametrize("status", [429, 400, 402, 403])
+@pytest.mark.parametrize(
+    "more", [{"message": "many are before you"}, {"error": {"code": "SlowDown", "message": "busy"}}]
+)
+async def test_a_plain_id_beside_a_word_for_under_way_leaves_a_bad_status_open(providers, world, status, more) -> None:
+    body = {"id": "job-77", "status": "queued", **more}
+    assert (await refused(providers, world, "yunwu", status, body)).delivery is D.UNKNOWN
+
+
 @pytest.mark.parametrize("broken", ["closed", "silent"])
 async def test_an_id_that_came_before_the_connection_broke_is_kept(world, broken) -> None:
     async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
@@ -751,6 +760,64 @@ async def test_an_order_answered_by_an_event_is_accepted(providers, world) -> No
         wire.post(SUBMITS["yunwu"]).respond(200, text=events({"id": "grok:77", "status": "pending"}))
         accepted = await providers["yunwu"].submit(order, prepared, KEY)
     assert accepted.remote_id == "grok:77"
+
+
+FILM = "https://cdn.example/f/one.mp4"
+ENDED = json.dumps({"id": "j-1", "status": "completed", "video_url": FILM})
+BEGUN = json.dumps({"id": "j-1", "status": "processing"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BEGUN}\n{ENDED}\n",
+        f"{ENDED}\n<!-- edge 7, 3 ms -->",
+        f"{ENDED}\x00\x00",
+        f"jQuery_17({ENDED});",
+        f"/**/cb.done({ENDED})",
+        f")]}}',\n{ENDED}",
+        f"for(;;);{ENDED}",
+    ],
+    ids=["lines", "comment", "zeros", "call", "guarded call", "prefix", "loop"],
+)  # fmt: skip
+async def test_a_job_has_ended_whatever_stands_around_the_answer(providers, world, text) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/video/query").respond(200, text=text)
+        state = await providers["yunwu"].poll(
+            RemoteJob(remote_id="j-1", model="grok-video-3", params=make_params()), KEY
+        )
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, FILM)
+
+
+def _several(ours: dict[str, object], key: str) -> list[Any]:
+    url = "https://cdn.example/f/another.mp4"
+    other = {key: "j-2", "status": "completed", "state": "success", "video_url": url}
+    broken = {key: "j-3", "status": "failed", "state": "fail", "error": "policy violation"}
+    return [
+        [other, ours],
+        [broken, ours],
+        {"items": [other, broken, ours]},
+        {"total": 3, "list": {"records": [broken, ours, other]}},
+        {"jobs": {"j-2": other, "j-1": ours, "j-3": broken}},
+        {"rows": json.dumps([other, ours])},
+    ]
+
+
+@pytest.mark.parametrize("shape", range(6))
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_of_several_jobs_in_one_answer_only_the_own_one_counts(providers, world, name, shape) -> None:
+    key = "id" if name == "yunwu" else "taskId"
+    ended = {key: "j-1", "status": "completed", "state": "success", "video_url": FILM}
+    running = {key: "j-1", "status": "processing", "state": "generating"}
+    path, model = (
+        ("/v1/video/query", "grok-video-3") if name == "yunwu" else ("/api/v1/jobs/recordInfo", "bytedance/seedance-2")
+    )
+    for ours, status, url in ((ended, RemoteStatus.SUCCEEDED, FILM), (running, RemoteStatus.RUNNING, None)):
+        body = _several(ours, key)[shape]
+        with respx.mock(base_url=world.server.url) as wire:
+            wire.get(path).respond(200, json={"code": 200, "data": body} if name == "kie" else body)
+            state = await providers[name].poll(RemoteJob(remote_id="j-1", model=model, params=make_params()), KEY)
+        assert (state.status, state.url) == (status, url)
 
 
 async def test_a_question_refused_by_a_code_under_a_good_status_is_not_owed(providers, world) -> None:

@@ -179,6 +179,7 @@ async def test_an_end_is_seen_however_kie_says_it(kie: Kie, world: World, body: 
         {"status": "completed", "candidates": [{"finishReason": "PROHIBITED_CONTENT"}]},
         {"status": "done", "video": {"respect_moderation": False}},
         {"response": {"blockReason": "SAFETY"}},
+        {"done": True, "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
     ],
 )
 async def test_what_a_filter_kept_back_is_a_refused_content(yunwu: Yunwu, world: World, body: dict[str, Any]) -> None:

@@ -90,13 +90,14 @@ def read_json(text: str) -> Any:
     """Parse a JSON text, before it is cleaned; None where it is none.
 
     Numbers that are none (``NaN``) are None, whole numbers too long for the store are their text. A stream of events
-    (text/event-stream) that nobody asked for is the list of its data; a single event is its data.
+    (text/event-stream) that nobody asked for, or of lines, is the list of its data; a single one is its data. What makes
+    JSON a script, or stands behind it, is passed over.
     """
     text = text.removeprefix("\ufeff")
     try:
         return _parse(text)
     except ValueError:
-        return _read_events(text)
+        return _read_events(text) or _read_lines(text)
     except RecursionError:
         return _read_shallow(text)
 
@@ -111,6 +112,29 @@ def _read_events(text: str) -> Any:
             # ``[DONE]``, and what was cut off at the end.
             continue
     return found[0] if len(found) == 1 else found or None
+
+
+#: What makes JSON a call (JSONP), or keeps browsers from running it.
+_SCRIPT: Final = re.compile(
+    r"\s*+(?:/\*\*/\s*+)?(?:[A-Za-z_$][\w$.]{0,80}\s*+\(|\)\]\}'?,?|(?:while|for)\s*+\([1;]*+\);)?\s*+(?=[{\[])"
+)
+
+
+def _read_lines(text: str) -> Any:
+    """The whole objects and lists with which a text begins; None: it begins with none."""
+    found: list[Any] = []
+    start = _SCRIPT.match(text)
+    while start is not None:
+        try:
+            value, end = _DECODER.raw_decode(text, start.end())
+        except (ValueError, RecursionError):
+            break
+        found.append(value)
+        start = _NEXT.match(text, end)
+    return found[0] if len(found) == 1 else found or None
+
+
+_NEXT: Final = re.compile(r"\s*+(?=[{\[])")
 
 
 def read_cut(text: str) -> Any:
@@ -187,7 +211,7 @@ def _local(name: str) -> str:
 
 
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_int=_int, parse_constant=lambda _: None, object_pairs_hook=_members)
+    return _DECODER.decode(text)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -201,6 +225,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _int(digits: str) -> int | str:
     return int(digits) if len(digits) <= DIGITS else digits[:400]
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_int, parse_constant=lambda _: None, object_pairs_hook=_members)
 
 
 def _read_shallow(text: str) -> Any:

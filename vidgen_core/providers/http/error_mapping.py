@@ -338,9 +338,10 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         unsure = not known and verdict.kind not in _DEFINITE
         going = _under_way(said)
         # A job that is under way stands beside it: it may be this one, but for a conflict with one that is there.
-        named = answer.status != 409 and id_at(answer.json, *_TASK_PATHS, *_THREAD_PATHS)
-        silent = not said.text and not said.codes
-        made = named and (going or silent or read(answer.json).status in _UNDER_WAY)
+        silent, waits = not said.text and not said.codes, read(answer.json).status in _UNDER_WAY
+        # A plain id is the answer's own unless a word says where a job stands.
+        named = id_at(answer.json, *(_ID_PATHS if waits else ()), *_TASK_PATHS, *_THREAD_PATHS)
+        made = answer.status != 409 and named and (going or silent or waits)
         return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
     body = usual(answer.json)
     if not body and not isinstance(answer.json, Mapping):

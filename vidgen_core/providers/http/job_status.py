@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vidgen_core.providers.base import RemoteStatus
-from vidgen_core.providers.http.cleaning import clean, read_json
+from vidgen_core.providers.http.cleaning import clean, identifier, read_json
 
 #: Values read in one answer, and levels of nesting; JSON inside text counts as a level.
 _MOST_VALUES: Final = 20_000
@@ -57,6 +57,33 @@ def _loads(value: Any) -> Any:
         return value
     found = clean(read_json(value))
     return value if found is None else found
+
+
+def of_job(body: Any, job_id: str) -> Any:
+    """An answer without other jobs, where it tells of several and names the one that was asked for."""
+    inner = _loads(body)
+    if isinstance(inner, list):
+        name = next(filter(None, (_place_of_id(one, job_id) for one in inner)), None)
+        kept = [one for one in inner if name is None or not _is_of_another(one, name, job_id)]
+        found: Any = kept if name else [of_job(one, job_id) for one in inner]
+    elif isinstance(inner, Mapping):
+        many = job_id in inner and all(isinstance(one, Mapping) for one in inner.values())
+        found = {name: of_job(one, job_id) for name, one in inner.items() if not many or name == job_id}
+    else:
+        return body
+    return body if found == inner else found
+
+
+def _place_of_id(entry: Any, job_id: str) -> str | None:
+    """The member of a job that holds its id."""
+    if not isinstance(entry, Mapping):
+        return None
+    ids = (name for name, one in entry.items() if tokens_of(name)[-1:] == ["id"] and identifier(one) == job_id)
+    return next(ids, None)
+
+
+def _is_of_another(entry: Any, name: str, job_id: str) -> bool:
+    return isinstance(entry, Mapping) and identifier(entry.get(name)) not in (None, job_id)
 
 
 # --- what a name says -----------------------------------------------------------------------------------------------
@@ -176,7 +203,7 @@ def status_of(word: str | None) -> RemoteStatus:
 
 def is_of_the_job(path: Sequence[str]) -> bool:
     """Whether a place can say something of the job: what was sent is repeated in many answers."""
-    return all(_HARD.isdisjoint(tokens_of(name)) for name in path)
+    return all(_HARD.isdisjoint(tokens := tokens_of(name)) or "feedback" in tokens for name in path)
 
 
 def _words(found: Sequence[Value]) -> list[tuple[int, str]]:

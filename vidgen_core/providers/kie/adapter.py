@@ -56,7 +56,7 @@ from vidgen_core.providers.http.error_mapping import (
     job_in,
     refusal,
 )
-from vidgen_core.providers.http.job_status import values
+from vidgen_core.providers.http.job_status import of_job, values
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve
 from vidgen_core.providers.kie import models as kie_models
 from vidgen_core.providers.kie import veo
@@ -336,7 +336,7 @@ class Kie(Provider):
             return await self._poll_larger(job, str(larger), key)
         path = "veo/record-info" if job.model in veo.MODELS else "jobs/recordInfo"
         answer = await self._get(job, path, key, taskId=job.remote_id)
-        data = record_in(answer)
+        data = of_job(record_in(answer), job.remote_id)
         if data is None:
             return _no_record(answer, job)
         body = {"data": data}

@@ -43,7 +43,7 @@ from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
 from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure, error_of, failure_of, job_in, refusal
-from vidgen_core.providers.http.job_status import read
+from vidgen_core.providers.http.job_status import of_job, read
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
 from vidgen_core.providers.yunwu import billing
@@ -183,7 +183,8 @@ class Yunwu(Provider):
         base = job.base_url or self.base_url
         family = FAMILIES.get(f"{job.sent.get('route')}") or self._family(job.model)
         answer = await self._look(family.look(job), base, key)
-        body = answer.json
+        body = of_job(answer.json, job.remote_id)
+        answer = replace(answer, json=body)
         if not answer.ok or not any(
             isinstance(job, Mapping) for job in (body if isinstance(body, list) else [body])[:1]
         ):

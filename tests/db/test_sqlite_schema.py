@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from doubles import one_round
 from sqlalchemy import event, text
 
 from vidgen_core.db import Store, Tx
@@ -206,9 +207,11 @@ def work(tx: Tx) -> Iterator[list[int]]:
     driver.set_progress_handler(None, 0)
 
 
-@pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize(
-    "sort", ["id", "shot", "attempts", "cost", "verdict", "finished", "duration", "status", "provider"]
+    ("sort", "descending"),
+    one_round(
+        ["id", "shot", "attempts", "cost", "verdict", "finished", "duration", "status", "provider"], [False, True]
+    ),
 )
 def test_turning_to_a_page_costs_the_same_wherever_it_lies(filled: Store, sort: Any, descending: bool) -> None:
     with filled.write() as tx:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from doubles import one_round
 from provider_world import World, finish, make_key, make_params, send
 
 from vidgen_core.domain.providers import ProviderId
@@ -551,9 +552,9 @@ WISHES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("asked_by", ["the shot", "the settings"])
-@pytest.mark.parametrize("instead", [None, {"type": "object"}], ids=["gone", "another"])
-@pytest.mark.parametrize("field", list(WISHES))
+@pytest.mark.parametrize(
+    ("field", "instead", "asked_by"), one_round(list(WISHES), [None, {"type": "object"}], ["the shot", "the settings"])
+)
 async def test_what_a_schema_takes_no_longer_is_refused_or_was_not_known_to_be_lost(
     kie, world, field, instead, asked_by
 ) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from doubles import RUNNING, done, wait_until
+from doubles import RUNNING, done, one_round, wait_until
 from runner_bench import Bench
 
 from vidgen_core import money
@@ -501,8 +501,12 @@ def test_what_is_queued_after_a_key_came_goes_at_once(bench: Bench, monkeypatch:
     assert bench.wait(late, COMPLETED, FAILED).status is COMPLETED
 
 
-@pytest.mark.parametrize("delivery", [Delivery.REFUSED, Delivery.NOT_SENT])
-@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind is not ErrorKind.SUBMIT_UNKNOWN])
+@pytest.mark.parametrize(
+    ("kind", "delivery"),
+    one_round(
+        [kind for kind in ErrorKind if kind is not ErrorKind.SUBMIT_UNKNOWN], [Delivery.REFUSED, Delivery.NOT_SENT]
+    ),
+)
 def test_retryable_is_what_the_runner_repeats_by_itself(bench: Bench, kind: ErrorKind, delivery: Delivery) -> None:
     bench.provider.submits = [RemoteError("said_no", kind=kind, delivery=delivery), None]
     [task] = bench.queue()

@@ -105,6 +105,6 @@ def test_a_forged_an_expired_and_a_foreign_link_answer_nothing(
         assert client.post(f"/answer/{forged}", data={"answer": "yes"}).status_code == 404
     assert client.post(path, data={"answer": "no"}, headers={"Origin": "https://evil.example"}).status_code == 403
     late = datetime.now(UTC).timestamp() + answers.VALID + 1
-    monkeypatch.setattr(answers.time, "time", lambda: late)
+    monkeypatch.setattr(vidgen.store, "time", lambda: late)
     assert "expired" in client.get(path).text
     assert vidgen.quotes.get(quote.id).state is QuoteState.WAITING

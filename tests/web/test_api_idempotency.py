@@ -11,10 +11,8 @@ import pytest
 from server_client import HERE, TestClient
 from starlette.applications import Starlette
 
-from vidgen_core.db.repositories import access as kept
 from vidgen_core.db.repositories.access import Begun
-from vidgen_core.db.repository import now
-from vidgen_core.db.transaction import CURRENT
+from vidgen_core.db.transaction import CURRENT, Transaction
 from vidgen_core.domain.errors import Refused
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.tasks import Tasks
@@ -115,7 +113,8 @@ def test_answers_outlive_a_restart_and_end_after_a_day(
     again = order(another_server(vidgen))
     assert again.json() == first.json()
 
-    monkeypatch.setattr(kept, "now", lambda: now() + timedelta(hours=25))
+    now = Transaction.now
+    monkeypatch.setattr(Transaction, "now", lambda tx: now(tx) + timedelta(hours=25))
     assert "idempotency-replayed" not in order(client).headers
     assert queued(vidgen) == 2
 

@@ -13,13 +13,13 @@ from starlette.applications import Starlette
 
 from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
+from vidgen_core.db.transaction import Transaction
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.takes import NewTake, ReviewLink, Take
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role, Visitor, as_visitor
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
-from vidgen_core.services.library import reviews
 from vidgen_core.web import review, serve
 
 ANN = {"reviewer": "ann-ann-ann", "name": "Ann"}
@@ -141,13 +141,7 @@ def test_a_link_that_does_not_work_shows_nothing(
     if how == "forged":
         pages = [f"/review/{bad}" for bad in spoiled(token)]
     elif how == "expired":
-
-        class Later(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003
-                return link.expires_at
-
-        monkeypatch.setattr(reviews, "datetime", Later)
+        monkeypatch.setattr(Transaction, "now", lambda _: link.expires_at)
     elif how == "revoked":
         vidgen.reviews.revoke(link.id)
     elif how == "project deleted":

@@ -14,9 +14,15 @@ from postgres_server import Postgres, own_server, shared_studio
 from test_many_workers import CAP, PATIENCE, Studio, studio_at
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.domain.agents import QuoteState
+from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.services.access.permissions import Role
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
+from vidgen_core.services.access.permissions import Role, Visitor
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation import answers
+from vidgen_core.services.generation.planning import GenerateOptions
 
 _LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 HOURS = 7 * 3600
@@ -109,33 +115,71 @@ def test_it_is_set_while_nobody_works(studio: Studio, clock: WallClock, by: int)
     studio.check()
 
 
+@pytest.fixture
+def door(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen]:
+    """A machine of the studio whose own clock nobody has set."""
+    variables = {"VIDGEN_BUDGET__PER_DAY": "10", "VIDGEN_BUDGET__LIMIT": "10", "VIDGEN_NOTICES__ADDRESS": "http://here"}
+    for name, value in {**shared_studio(server.new("vidgen_template"), tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    with Vidgen.open(Locations(tmp_path / "door").create()) as app:
+        yield app
+
+
+@pytest.mark.parametrize("by", [60 * 24 * 3600, -60 * 24 * 3600])
+def test_what_a_door_gives_expires_by_the_clock_of_the_server(door: Vidgen, clock: WallClock, by: int) -> None:
+    clock.set(by)
+    project = door.projects.ensure("film").id
+    shot = door.shots.add(project, prompt="pan left").id
+    link = door.reviews.share(project, days=3)
+    session = door.sessions.begin(Visitor(Role.MAKER, "Ann"))
+    answer = (answers.link_of(door.context, "order", 1) or "").rpartition("/")[2]
+    quoted = door.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
+    order = door.quotes.order(quoted.token).quote
+    late = door.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
+
+    def opens() -> list[bool]:
+        """Whether the session, the review link, the link to an answer and the quote are still good for something."""
+        found = [door.sessions.find(session) is not None, door.reviews.links(project)[0].works]
+        for ask in (lambda: door.answers.read(answer), lambda: door.quotes.order(late.token)):
+            with pytest.raises(VidgenError) as caught:
+                ask()
+            found.append(caught.value.code not in ("answer_expired", "quote_expired"))
+        return found
+
+    assert order.state is QuoteState.ORDERED
+    assert door.reviews.open(door.reviews.token(link)).id == link.id
+    with door.store.read() as tx:
+        assert {abs((tx.now() - at).total_seconds()) < HOURS for at in (order.created_at, link.created_at)} == {True}
+        task = tx.tasks.many(tx.tasks.ids(project, TaskFilter()))[0]
+        assert abs((tx.now() - task.created_at).total_seconds()) < HOURS
+    # The quote of a moment ago is too old, the other three are not.
+    clock.set(by + 2 * HOURS)
+    assert opens() == [True, True, True, False]
+    clock.set(by + 8 * 24 * 3600)
+    assert opens() == [False] * 4
+
+
 @pytest.mark.parametrize("by", [30 * 3600, -30 * 3600])
-def test_every_door_counts_the_budget_by_the_day_of_the_server(
-    server: Postgres, clock: WallClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: int
-) -> None:
+def test_every_door_counts_the_budget_by_the_day_of_the_server(door: Vidgen, clock: WallClock, by: int) -> None:
+    app = door
     some, most = (Money(amount=Decimal(n), currency="CNY") for n in (1, 9))
     clock.set(by)
-    for name, value in shared_studio(server.new("vidgen_template"), tmp_path).items():
-        monkeypatch.setenv(name, value)
-    for name in ("PER_DAY", "LIMIT"):
-        monkeypatch.setenv(f"VIDGEN_BUDGET__{name}", "10")
-    with Vidgen.open(Locations(tmp_path / "door").create()) as app:
-        app.agents.add("bot", Role.MAKER, Decimal(10), Decimal(10), None)
-        with app.store.write() as tx:
-            [task] = queue_takes(tx)
-            held = ChargeStatus.ESTIMATED
-            tx.attempts.begin(task.id, task.provider, task.model, "k1", "main", None, some, charge=held)
-            tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=some, agent="bot")
-        of_all, of_day = app.budget.standing(None).standings
-        assert of_day.spent == of_all.spent
-        assert of_day.spent.amount == 2
-        today, ever = app.agents.statuses(app.agents.get("bot"))
-        assert today.spent == ever.spent == some
-        assert 'vidgen_budget_spent{currency="CNY",scope="day"} 2.0' in app.metrics.text()[0].decode()
-        # What a person allows to pass the limit today is allowed by the same day.
-        with app.store.write() as tx:
-            tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=most)
-        assert app.budget.go_on(task.project_id).standings[1].extra == 1
-        # The next day of the server is another one for all.
-        clock.set(by + 48 * 3600)
-        assert app.budget.standing(None).standings[1].spent.amount == 0
+    app.agents.add("bot", Role.MAKER, Decimal(10), Decimal(10), None)
+    with app.store.write() as tx:
+        [task] = queue_takes(tx)
+        held = ChargeStatus.ESTIMATED
+        tx.attempts.begin(task.id, task.provider, task.model, "k1", "main", None, some, charge=held)
+        tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=some, agent="bot")
+    of_all, of_day = app.budget.standing(None).standings
+    assert of_day.spent == of_all.spent
+    assert of_day.spent.amount == 2
+    today, ever = app.agents.statuses(app.agents.get("bot"))
+    assert today.spent == ever.spent == some
+    assert 'vidgen_budget_spent{currency="CNY",scope="day"} 2.0' in app.metrics.text()[0].decode()
+    # What a person allows to pass the limit today is allowed by the same day.
+    with app.store.write() as tx:
+        tx.llm_calls.begin(task.project_id, "prompt", "m1", "main", "http://here", cost=most)
+    assert app.budget.go_on(task.project_id).standings[1].extra == 1
+    # The next day of the server is another one for all.
+    clock.set(by + 48 * 3600)
+    assert app.budget.standing(None).standings[1].spent.amount == 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -132,7 +133,7 @@ class Store:
         :param checkpoints: the worker's store moves the write-ahead log into the database; others never do.
         :param timezone: of PostgreSQL, in which its days begin; SQLite takes this machine's
         Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
-        store_unreachable, of PostgreSQL also store_url_unreadable, store_driver_missing, store_server_away,
+        store_unreachable, of PostgreSQL also store_url_unreadable, store_host_unknown, store_driver_missing, store_server_away,
         store_login_refused, store_database_missing, store_not_utf8, store_of_others, store_incomplete; FileError: disk_full.
         """
         store = cls(path_or_url, checkpoints=checkpoints, timezone=timezone)
@@ -243,6 +244,10 @@ class Store:
         """Seconds since 1970 where the database is."""
         with self.translated():
             return self._backend.time()
+
+    def now(self) -> datetime:
+        """``time``, aware, in UTC: what all who share it go by, whatever clock their machines have."""
+        return datetime.fromtimestamp(self.time(), UTC)
 
     def backup(self, target: Path) -> None:
         """Write a complete copy, an SQLite file, to ``target`` while others read and write."""

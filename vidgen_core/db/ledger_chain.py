@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
@@ -255,7 +255,7 @@ class ChainRepository(Repository):
         head = self.head()
         n, at, previous = (
             (head.n + 1 if head else 1),
-            int(datetime.now(UTC).timestamp() * 1000),
+            int(self.tx.now().timestamp() * 1000),
             head.hash if head else "",
         )
         body = json.dumps({"by": by, "hash": lost.hash, "n": lost.n}, separators=(",", ":"))

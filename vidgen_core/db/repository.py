@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -23,10 +23,6 @@ class Repository:
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def day_number(day: date) -> int:

@@ -142,10 +142,10 @@ class Transaction:
         return self.__dict__.get("rev")
 
     def now(self) -> datetime:
-        """The time where the database is, by which days of the budget begin for all who share it; aware, in UTC."""
+        """The time where the database is, which all who share it go by; aware, in UTC. A server is asked once a transaction."""
         if self.database != "postgresql":
             return datetime.now(UTC)
-        return datetime.fromtimestamp(float(self.execute(_TIME).scalar_one()), UTC)
+        return self.known("now", lambda: datetime.fromtimestamp(float(self._run(_TIME, None).scalar_one()), UTC))
 
     @property
     def alive(self) -> bool:

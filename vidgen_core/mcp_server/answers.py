@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from vidgen_core.domain.agents import Agent, QuoteState
@@ -181,7 +180,7 @@ class OrderAnswer(ResponseModel):
     @classmethod
     def of(cls, ordered: Ordered, t: Text) -> OrderAnswer:
         quote, state = ordered.quote, ordered.quote.state.value
-        if quote.state is QuoteState.WAITING and quote.expires_at <= datetime.now(UTC):
+        if ordered.expired:
             state = "expired"
         message = t(f"agents.state.{state}")
         if state == QuoteState.WAITING:

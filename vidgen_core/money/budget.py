@@ -9,7 +9,7 @@ then on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -128,7 +128,7 @@ def _run(tx: Tx, settings: Settings, project_id: int) -> LimitStatus | None:
 def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) -> None:
     """Set the limit of an auto-run that begins now; None: no limit."""
     before, _ = in_currency(tx.ledger.committed(project_id), settings)
-    since, amounts = datetime.now(UTC).isoformat(), {"limit": limit, "before": before}
+    since, amounts = tx.now().isoformat(), {"limit": limit, "before": before}
     kept = {"since": since, **{name: one.model_dump(mode="json") for name, one in amounts.items() if one}}
     _keep_run(tx, project_id, kept if limit else None)
 
@@ -136,7 +136,7 @@ def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) 
 def end_run(tx: Tx, project_id: int) -> None:
     """End an auto-run and its limit: none of its tasks is submitted automatically any more, see ``is_of_ended_run``."""
     kept = tx.projects.settings(project_id).get(_RUN)
-    _keep_run(tx, project_id, {**kept, "over": datetime.now(UTC).isoformat()} if kept else None)
+    _keep_run(tx, project_id, {**kept, "over": tx.now().isoformat()} if kept else None)
 
 
 def is_of_ended_run(tx: Tx, task: Task) -> bool:

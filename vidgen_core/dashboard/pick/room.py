@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import segno
@@ -256,8 +255,7 @@ def share_dialog() -> None:
             t("review.password_optional"), type="password", key="review_password", autocomplete="new-password"
         )
     st.button(t("review.make"), type="primary", icon=":material/add_link:", key="review_make", on_click=_make)
-    now = datetime.now(UTC)
-    for link in [link for link in visit.app.reviews.links(visit.project.id) if link.works(now)][:_SHOWN]:
+    for link in [link for link in visit.app.reviews.links(visit.project.id) if link.works][:_SHOWN]:
         _show(visit, link)
 
 

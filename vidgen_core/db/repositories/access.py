@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Row, TextClause, bindparam, delete, func, insert, literal, select, text, update
 
 from vidgen_core.db.dialect import upsert
-from vidgen_core.db.repository import Repository, money, now
+from vidgen_core.db.repository import Repository, money
 from vidgen_core.db.schema.queue import attempts, llm_calls, tasks
 from vidgen_core.db.schema.system import agents, quotes, requests, sessions
 from vidgen_core.db.transaction import Begun
@@ -46,14 +46,14 @@ class SessionRow(NamedTuple):
 class SessionRepository(Repository):
     def begin(self, digest: str, purpose: str, session: SessionRow, expires_at: datetime) -> None:
         """Store a session, and delete those that have expired."""
-        self.tx.execute(delete(sessions).where(sessions.c.expires_at <= now()))
+        self.tx.execute(delete(sessions).where(sessions.c.expires_at <= self.tx.now()))
         values = {"digest": digest, "purpose": purpose, "expires_at": expires_at, **session._asdict()}
         self.tx.execute(insert(sessions).values(values))
 
     def get(self, digest: str, purpose: str) -> SessionRow | None:
         """The session, unless it has expired."""
         found: Row[Any] | None = self.tx.execute(
-            _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
+            _SESSION, {"digest": digest, "purpose": purpose, "now": self.tx.now()}
         ).one_or_none()
         return (
             SessionRow(found.role, found.name, found.credential_digest, found.login or "")
@@ -101,8 +101,8 @@ class Known(NamedTuple):
 class RequestRepository(Repository):
     def begin(self, caller: str, key: str, digest: str, owner: str) -> Known:
         """Create the row of a request, unless there is one already, and return it."""
-        self.tx.execute(delete(requests).where(requests.c.created_at < now() - KEPT))
-        new = upsert(requests).values(caller=caller, key=key, digest=digest, owner=owner, created_at=now())
+        self.tx.execute(delete(requests).where(requests.c.created_at < self.tx.now() - KEPT))
+        new = upsert(requests).values(caller=caller, key=key, digest=digest, owner=owner, created_at=self.tx.now())
         self.tx.execute(new.on_conflict_do_nothing(index_elements=["caller", "key"]))
         columns = (requests.c[name] for name in Known._fields)
         row = self.tx.execute(select(*columns).where(requests.c.caller == caller, requests.c.key == key)).one()
@@ -165,7 +165,7 @@ class AgentRepository(Repository):
     def revoke(self, name: str) -> bool:
         """Let the token of an agent be worth nothing; False when it was so already."""
         here = update(agents).where(agents.c.name == name, agents.c.revoked_at.is_(None))
-        return self.tx.execute(here.values(revoked_at=now())).rowcount == 1
+        return self.tx.execute(here.values(revoked_at=self.tx.now())).rowcount == 1
 
     def committed(self, name: str, since: datetime | None = None) -> dict[BillableParty, list[Money]]:
         """What is or may be owed for what an agent ordered, by provider; money set aside is included."""
@@ -213,7 +213,7 @@ class QuoteRepository(Repository):
 
     def add(self, quote: Quote) -> Quote:
         """Keep a new one, which gets its id, and forget those that nobody has used in time."""
-        self.tx.execute(delete(quotes).where(text("state = 'quoted'"), quotes.c.expires_at < now() - KEPT))
+        self.tx.execute(delete(quotes).where(text("state = 'quoted'"), quotes.c.expires_at < self.tx.now() - KEPT))
         values = quote.model_dump(exclude={"id", "price", "worst", "shot_ids"})
         values |= {"shot_ids": list(quote.shot_ids)}
         for name in ("price", "worst"):
@@ -236,16 +236,18 @@ class QuoteRepository(Repository):
 
     def waiting(self) -> list[Quote]:
         """Those that wait for a person, the oldest first."""
-        return self._where(text("state = 'waiting'"), quotes.c.expires_at > now())
+        return self._where(text("state = 'waiting'"), quotes.c.expires_at > self.tx.now())
 
     def unnotified(self) -> list[Quote]:
         """Those that wait and of which nobody was told."""
-        return self._where(text("state = 'waiting'"), quotes.c.expires_at > now(), quotes.c.notified_at.is_(None))
+        return self._where(
+            text("state = 'waiting'"), quotes.c.expires_at > self.tx.now(), quotes.c.notified_at.is_(None)
+        )
 
     def mark_notified(self, quote_id: int) -> bool:
         """False when somebody was told before."""
         first = update(quotes).where(quotes.c.id == quote_id, quotes.c.notified_at.is_(None))
-        return self.tx.execute(first.values(notified_at=now())).rowcount == 1
+        return self.tx.execute(first.values(notified_at=self.tx.now())).rowcount == 1
 
     def _where(self, *wanted: ColumnElement[bool] | TextClause) -> list[Quote]:
         return [_quote(row) for row in self.tx.execute(select(quotes).where(*wanted).order_by(quotes.c.id))]

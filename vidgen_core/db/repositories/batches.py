@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from vidgen_core.db.dialect import among
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.repository import Repository, failure_of, now
+from vidgen_core.db.repository import Repository, failure_of
 from vidgen_core.db.schema.library import projects, shots
 from vidgen_core.db.schema.queue import attempts, draws, tasks
 from vidgen_core.db.schema.sums import batches
@@ -125,7 +125,7 @@ class DrawRepository(Repository):
             "ceiling": ceiling.amount,
             "currency": ceiling.currency,
             "options": options,
-            "created_at": now(),
+            "created_at": self.tx.now(),
         }
         self.tx.execute(insert(draws), [{**shared, "shot_id": shot_id} for shot_id in shot_ids])
         return draw

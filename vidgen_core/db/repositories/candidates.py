@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, update
 
 from vidgen_core.db.dialect import among, listed, upsert
-from vidgen_core.db.repository import Repository, now
+from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema.library import candidates, shots
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
@@ -50,7 +50,7 @@ class CandidateRepository(Repository):
     def add(self, new: NewCandidate) -> PictureCandidate:
         """Add a candidate. A task has one: another picture replaces it."""
         values = {**new.model_dump(), "warnings": list(new.warnings), "rev": self.tx.rev}
-        statement = upsert(candidates).values(**values, created_at=now())
+        statement = upsert(candidates).values(**values, created_at=self.tx.now())
         again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(candidates.c.id)
         return self.get(self.tx.execute(again).scalar_one())
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, union_a
 
 from vidgen_core.db.dialect import mentions, unindexed
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.repository import Repository, now
+from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema.system import log
 from vidgen_core.domain.log import LogLevel, LogLine
 from vidgen_core.domain.queries import LogFilter
@@ -29,7 +29,7 @@ class LogRepository(Repository):
         **params: Any,
     ) -> None:
         line = {"level": level, "code": code, "project_id": project_id, "task_id": task_id, "params": params}
-        self.tx.at_commit(_ADD, {**line, "at": at or now()})
+        self.tx.at_commit(_ADD, {**line, "at": at or self.tx.now()})
 
     def page(
         self, project_id: int | None, where: LogFilter = LogFilter(), limit: int = 200, before_id: int | None = None

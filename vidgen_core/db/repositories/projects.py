@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.repository import Repository, now
+from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema.library import project_settings, projects
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Project
@@ -33,7 +33,7 @@ class ProjectRepository(Repository):
         if found is not None:
             return found
         _ = self.tx.rev
-        new = insert(projects).values(name=name, created_at=now()).returning(*projects.c)
+        new = insert(projects).values(name=name, created_at=self.tx.now()).returning(*projects.c)
         return _project(self.tx.execute(new).one())
 
     def get(self, project_id: int) -> Project:
@@ -58,12 +58,12 @@ class ProjectRepository(Repository):
 
     def archive(self, project_id: int, archived: bool = True) -> Project:
         """Put a project away, or bring it back; what is under way in it goes on."""
-        return self._change(project_id, archived_at=now() if archived else None)
+        return self._change(project_id, archived_at=self.tx.now() if archived else None)
 
     def delete(self, project_id: int) -> None:
         """Hide a project; what was spent in it stays in the ledger, and its name is free again."""
         gone = self.get(project_id)
-        self._change(project_id, deleted_at=now(), name=f"{gone.name}\N{NO-BREAK SPACE}#{project_id}")
+        self._change(project_id, deleted_at=self.tx.now(), name=f"{gone.name}\N{NO-BREAK SPACE}#{project_id}")
 
     def _change(self, project_id: int, **columns: Any) -> Project:
         _ = self.tx.rev

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_column, or_, select, update
 
 from vidgen_core.db.dialect import among, json_values
-from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, only
 from vidgen_core.db.schema.library import (
     SHOT_STATES,
     SHOT_TRAITS,
@@ -56,7 +57,7 @@ class PromptVersionRepository(Repository):
             negative,
         ):
             return last
-        row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer, negative)
+        row = _version_row(self.tx.now(), shot_id, last.number + 1 if last else 1, text, author, writer, negative)
         return _version(self.tx.execute(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
 
     def keep_alternative(self, shot_id: int, text: str, writer: str) -> None:
@@ -69,7 +70,11 @@ class PromptVersionRepository(Repository):
 
     def add_first(self, new: Iterable[tuple[int, str, Author, str]]) -> None:
         """Add the first versions of new shots: (shot id, text, author, writer)."""
-        rows = [_version_row(shot_id, 1, text, author, writer) for shot_id, text, author, writer in new if text]
+        rows = [
+            _version_row(self.tx.now(), shot_id, 1, text, author, writer)
+            for shot_id, text, author, writer in new
+            if text
+        ]
         if rows:
             self.tx.execute(insert(prompt_versions), rows)
 
@@ -110,10 +115,10 @@ class PromptVersionRepository(Repository):
 
 
 def _version_row(
-    shot_id: int, number: int, text: str, author: Author, writer: str, negative: str | None = None
+    at: datetime, shot_id: int, number: int, text: str, author: Author, writer: str, negative: str | None = None
 ) -> dict[str, Any]:
     values = {"shot_id": shot_id, "number": number, "text": text, "author": author, "writer": writer}
-    return values | {"negative_prompt": negative, "created_at": now()}
+    return values | {"negative_prompt": negative, "created_at": at}
 
 
 def _version(row: Row[Any]) -> PromptVersion:
@@ -131,7 +136,7 @@ class ScriptRepository(Repository):
     ) -> Script:
         """A new script with its pieces: (first line, last line, text)."""
         values = {"project_id": project_id, "name": name, "text": text, "model": model, "first": first}
-        values |= {"digest": _digest(text, model), "state": ScriptState.WAITING, "created_at": now()}
+        values |= {"digest": _digest(text, model), "state": ScriptState.WAITING, "created_at": self.tx.now()}
         _ = self.tx.rev
         script = _script(self.tx.execute(insert(scripts).values(values).returning(*_SCRIPT)).one())
         rows = [
@@ -180,13 +185,13 @@ class ScriptRepository(Repository):
     def set_state(self, script_id: int, state: ScriptState) -> None:
         values: dict[str, Any] = {"state": state}
         if state is ScriptState.STORED:
-            values["stored_at"] = now()
+            values["stored_at"] = self.tx.now()
         _ = self.tx.rev
         self.tx.execute(update(scripts).where(scripts.c.id == script_id).values(values))
 
     def remove(self, script_id: int) -> None:
         _ = self.tx.rev
-        self.tx.execute(update(scripts).where(scripts.c.id == script_id).values(deleted_at=now()))
+        self.tx.execute(update(scripts).where(scripts.c.id == script_id).values(deleted_at=self.tx.now()))
 
     def pieces(self, script_id: int) -> list[ScriptPiece]:
         query = select(script_pieces).where(script_pieces.c.script_id == script_id).order_by(script_pieces.c.place)
@@ -260,7 +265,7 @@ class LlmCallRepository(Repository):
         if "failure" in values:
             values["failure"] = failure_json(values["failure"])
         _ = self.tx.rev
-        self.tx.execute(update(llm_calls).where(llm_calls.c.id == call_id).values(ended_at=now(), **values))
+        self.tx.execute(update(llm_calls).where(llm_calls.c.id == call_id).values(ended_at=self.tx.now(), **values))
 
     def open(self) -> list[LlmCall]:
         """Requests without a recorded answer: under way, or of a process that has ended."""

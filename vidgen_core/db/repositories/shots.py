@@ -28,7 +28,7 @@ from vidgen_core.db.dialect import among, contains, listed
 from vidgen_core.db.repositories.batches import ShotChainRepository
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.repository import Repository, now, only, search_text
+from vidgen_core.db.repository import Repository, only, search_text
 from vidgen_core.db.schema.library import SHOT_STATES, SHOT_TRAITS, shots, takes
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.db.schema.sums import shot_counts
@@ -134,7 +134,7 @@ class ShotRepository(Repository):
             "search_text": search_text(number, shot.prompt, shot.script, shot.picture_prompt),
             "rev": self.tx.rev,
             "changed_rev": self.tx.rev,
-            "created_at": now(),
+            "created_at": self.tx.now(),
         }
 
     def get(self, shot_id: int) -> Shot:
@@ -349,7 +349,7 @@ class ShotRepository(Repository):
         gone = (
             update(shots)
             .where(among(shots.c.id, ids), shots.c.deleted_at.is_(None), shots.c.id.not_in(held))
-            .values(deleted_at=now(), rev=self.tx.rev, changed_rev=self.tx.rev)
+            .values(deleted_at=self.tx.now(), rev=self.tx.rev, changed_rev=self.tx.rev)
             .returning(shots.c.id, shots.c.deleted_at, shots.c.project_id)
         )
         rows = self.tx.execute(gone).all()

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import Insert
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.ledger import LedgerRepository
-from vidgen_core.db.repository import Repository, now
+from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema.queue import key_usage, uploads
 from vidgen_core.db.schema.system import heartbeat, state
 from vidgen_core.domain.attempts import KeyUsage
@@ -80,7 +80,7 @@ class UploadRepository(Repository):
             uploads.c.provider == provider,
             uploads.c.key_id == key_id,
             uploads.c.sha256 == sha256,
-            uploads.c.expires_at > now(),
+            uploads.c.expires_at > self.tx.now(),
         )
         return self.tx.execute(query).scalar()
 
@@ -153,7 +153,7 @@ class KeyRepository(Repository):
     ) -> None:
         """Add to the counters; the key's row is created if there is none."""
         counted = {"submitted": submitted, "succeeded": succeeded, "failed": failed}
-        key = {"provider": provider, "key_id": key_id, "name": name, "last_used_at": at or now()}
+        key = {"provider": provider, "key_id": key_id, "name": name, "last_used_at": at or self.tx.now()}
         self.tx.at_commit(_TOUCH, {**key, **counted})
 
     def set_health(self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.prepared import PreparedStatement
-from vidgen_core.db.repository import Repository, now, only
+from vidgen_core.db.repository import Repository, only
 from vidgen_core.db.schema.library import review_comments, review_links, review_votes, shots, takes
 from vidgen_core.db.schema.queue import tasks
 from vidgen_core.domain.errors import NotFound
@@ -126,7 +126,7 @@ class TakeRepository(Repository):
 
     def put(self, new: NewTake) -> int:
         """As ``add``; returns the id alone."""
-        values = new.model_dump() | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": now()}
+        values = new.model_dump() | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": self.tx.now()}
         return int(self.tx.execute(_ADD, values).scalar_one())
 
     def get(self, take_id: int) -> Take:
@@ -280,25 +280,29 @@ class ReviewRepository(Repository):
         self, project_id: int, name: str, nonce: str, password: str | None, expires_at: datetime
     ) -> ReviewLink:
         values = {"project_id": project_id, "name": name, "nonce": nonce, "password": password}
-        values |= {"created_at": now(), "expires_at": expires_at}
+        values |= {"created_at": self.tx.now(), "expires_at": expires_at}
         _ = self.tx.rev
         row = self.tx.execute(insert(review_links).values(values).returning(*review_links.c)).one()
-        return ReviewLink.model_validate(row._asdict())
+        return self._link(row)
 
     def link(self, link_id: int) -> ReviewLink | None:
         row = self.tx.execute(select(review_links).where(review_links.c.id == link_id)).one_or_none()
-        return None if row is None else ReviewLink.model_validate(row._asdict())
+        return None if row is None else self._link(row)
 
     def links(self, project_id: int) -> list[ReviewLink]:
         """Of a project, the newest first; those that work no more among them."""
         query = select(review_links).where(review_links.c.project_id == project_id).order_by(review_links.c.id.desc())
-        return [ReviewLink.model_validate(row._asdict()) for row in self.tx.execute(query)]
+        return [self._link(row) for row in self.tx.execute(query).all()]
+
+    def _link(self, row: Row[Any]) -> ReviewLink:
+        works = row.revoked_at is None and self.tx.now() < row.expires_at
+        return ReviewLink.model_validate({**row._asdict(), "works": works})
 
     def revoke(self, link_id: int) -> None:
         """Let a link open nothing from now on; what was said by it stays."""
         _ = self.tx.rev
         alive = (review_links.c.id == link_id, review_links.c.revoked_at.is_(None))
-        self.tx.execute(update(review_links).where(*alive).values(revoked_at=now()))
+        self.tx.execute(update(review_links).where(*alive).values(revoked_at=self.tx.now()))
 
     def of_takes(self, take_ids: Collection[int]) -> dict[int, TakeReview]:
         """By take, where anything was said of it; comments in the order of their moments."""
@@ -332,14 +336,14 @@ class ReviewRepository(Repository):
             )
             self._touch(other.scalars().all())
         keys = {"take_id": take.id, "link_id": link_id, "reviewer": reviewer}
-        new = upsert(review_votes).values(**keys, shot_id=take.shot_id, name=name, created_at=now(), **said)
+        new = upsert(review_votes).values(**keys, shot_id=take.shot_id, name=name, created_at=self.tx.now(), **said)
         self.tx.execute(new.on_conflict_do_update(index_elements=list(keys), set_={"name": name, **said}))
         self._touch([take.id])
 
     def comment(self, link_id: int, take: Take, reviewer: str, name: str, at: float, text: str) -> int:
         """Keep a comment; returns its id."""
         values = {"take_id": take.id, "link_id": link_id, "reviewer": reviewer, "name": name, "at": at, "text": text}
-        new = insert(review_comments).values(**values, created_at=now()).returning(review_comments.c.id)
+        new = insert(review_comments).values(**values, created_at=self.tx.now()).returning(review_comments.c.id)
         self._touch([take.id])
         return int(self.tx.execute(new).scalar_one())
 

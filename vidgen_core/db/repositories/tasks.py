@@ -31,7 +31,7 @@ from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.db.repositories.task_search import Search
-from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only, search_text
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, only, search_text
 from vidgen_core.db.schema.columns import UtcTime
 from vidgen_core.db.schema.library import shots, takes
 from vidgen_core.db.schema.queue import attempts, tasks
@@ -133,7 +133,7 @@ class TaskRepository(Repository):
         wordings = {(task.shot_id, task.params.prompt) for task in new}
         text_ids = Search(self.tx).text_ids({search_text(planned[shot].number, prompt) for shot, prompt in wordings})
         turns = self._turns(new, planned)
-        rows, made = [], now()
+        rows, made = [], self.tx.now()
         for task, turn in zip(new, turns, strict=True):
             shot = planned[task.shot_id]
             taken[task.output, task.shot_id] += 1
@@ -423,7 +423,7 @@ class TaskRepository(Repository):
     def _to(self, to: TaskStatus, task_id: int, attempt_id: int | None, columns: dict[str, Any]) -> dict[str, Any]:
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
         own = {"status": to, "rev": self.tx.rev, "the_task": task_id, "guard": attempt_id}
-        return {**own, **_arrival(to, now()), **_columns(values)}
+        return {**own, **_arrival(to, self.tx.now()), **_columns(values)}
 
     def release(self, ids: Collection[int]) -> list[int]:
         """Queue pending, failed and cancelled tasks as one batch in fair order; return the ids of those queued."""
@@ -450,7 +450,12 @@ class TaskRepository(Repository):
     def cancel_unsent(self, ids: Collection[int]) -> list[int]:
         """Cancel those that were never sent, all by one statement; returns their ids."""
         values = {"due_at": None, "failure": None, "failure_kind": None}
-        given = {"status": TaskStatus.CANCELLED, "rev": self.tx.rev, **_arrival(TaskStatus.CANCELLED, now()), **values}
+        given = {
+            "status": TaskStatus.CANCELLED,
+            "rev": self.tx.rev,
+            **_arrival(TaskStatus.CANCELLED, self.tx.now()),
+            **values,
+        }
         return list(self.tx.execute(_CANCEL_UNSENT, {"ids": listed(ids), **given}).scalars())
 
     def note(self, task_id: int, **columns: Any) -> None:
@@ -502,7 +507,7 @@ class TaskRepository(Repository):
     def delete(self, ids: Collection[int]) -> list[int]:
         """Hide tasks and their takes; return the ids of those hidden. Active tasks stay: they may be paid for."""
         gone = self._update(
-            [among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_ACTIVE_STATUSES)], {"deleted_at": now()}
+            [among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_ACTIVE_STATUSES)], {"deleted_at": self.tx.now()}
         )
         TakeRepository(self.tx).unchoose(gone)
         return gone

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.db.repositories.access import SessionRow
@@ -57,7 +57,7 @@ class Sessions:
         with self._store.write() as tx:
             if login and tx.sessions.has_ended(login):
                 raise Refused("sign_in_needed", kind=ErrorKind.AUTH)
-            tx.sessions.begin(_digest(text), purpose, row, datetime.now(UTC) + timedelta(seconds=_SECONDS[purpose]))
+            tx.sessions.begin(_digest(text), purpose, row, tx.now() + timedelta(seconds=_SECONDS[purpose]))
         return text
 
     def find(self, text: str, purpose: Purpose = "session") -> Visitor | None:
@@ -93,7 +93,7 @@ class Sessions:
             login = tx.sessions.login_of(_digest(text))
             tx.sessions.end(_digest(text))
             if login:
-                tx.sessions.end_login(login, datetime.now(UTC) + timedelta(seconds=LOGIN_SECONDS))
+                tx.sessions.end_login(login, tx.now() + timedelta(seconds=LOGIN_SECONDS))
 
     def has_ended(self, login: str) -> bool:
         """Whether somebody has signed out of a login at the identity provider."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -89,7 +89,7 @@ def note_run(ctx: ServiceContext, project_id: int, run: AutopilotRun, **changes:
             return
         changed = now.model_copy(update=changes)
         if not changed.on:
-            changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
+            changed = changed.model_copy(update={"ended_at": tx.now()})
             _end_limit(tx, project_id, run)
             _log_end(tx, project_id, changed)
         if changed != now:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -159,7 +159,7 @@ class Budget:
         if rows is None:
             raise Refused("no_price_list", provider=mode.value)
         with self._ctx.store.write() as tx:
-            money.store_price_list(tx, mode, rows, datetime.now(UTC))
+            money.store_price_list(tx, mode, rows, tx.now())
         return len(rows)
 
     @requires(Role.OWNER)

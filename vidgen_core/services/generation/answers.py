@@ -8,7 +8,6 @@ a question changes nothing.
 from __future__ import annotations
 
 import hashlib
-import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -119,7 +118,7 @@ class Answers:
         kind, id_, until, mark = kinds[parts[0]], int(parts[1]), int(parts[2]), parts[3]
         if not is_signed(self._ctx, parts[4], "answer", kind, id_, until, mark):
             raise NotFound("answer_unknown")
-        if until < time.time():
+        if until < self._ctx.store.time():
             raise Refused("answer_expired", kind=ErrorKind.AUTH)
         return kind, id_, mark
 
@@ -145,5 +144,5 @@ def link_of(ctx: ServiceContext, kind: Kind, id_: int, mark: str = "0") -> str |
     address = ctx.settings().notices.address
     if not address:
         return None
-    until = int(time.time()) + VALID
+    until = int(ctx.store.time()) + VALID
     return f"{address}{PATH}{kind}-{id_}-{until}-{mark}-{sign(ctx, 'answer', kind, id_, until, mark)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vidgen_core.db import Journal
@@ -46,7 +45,7 @@ def confirm_price(ctx: ServiceContext, task_id: int, price: Money | None) -> Non
     journal = Journal(ctx.locations.journal)
     look = journal.read()
     with ctx.store.write() as tx:
-        after, generation = confirm.agree(tx, attempt, price, ctx.settings(), datetime.now(UTC), look)
+        after, generation = confirm.agree(tx, attempt, price, ctx.settings(), tx.now(), look)
     try:
         journal.order(generation, task=task.id, attempt=attempt.id, provider=attempt.provider.value)
         if not asyncio.run(_say_yes(ctx.fresh_provider(task.provider), job, key)):

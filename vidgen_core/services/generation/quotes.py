@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -66,6 +66,8 @@ class Ordered(Frozen):
     tasks: tuple[Task, ...] = ()
     #: Shots that are still drawn until one passes, and questions to a language model that are still to be answered.
     left: int = 0
+    #: Nobody has said yes or no in time.
+    expired: bool = False
 
 
 class Draws(Protocol):
@@ -167,7 +169,7 @@ class Quotes:
         planned = self._planned(kind, project_id, shot_ids, options, again=again)
         if planned.seen:
             planned = planned._replace(seen=gate.with_keys(self._ctx, planned.seen))
-        table, settings, now = self._ctx.price_table(), self._ctx.settings(), datetime.now(UTC)
+        table, settings, now = self._ctx.price_table(), self._ctx.settings(), self._ctx.store.now()
         good = [seen for seen in planned.seen if not seen.fatal]
         new = [task for seen in good for task in new_tasks(self._ctx, seen, TaskStatus.QUEUED, table)]
         refused = (*refusals(planned.seen), *planned.refused)
@@ -218,7 +220,7 @@ class Quotes:
         """
         quote = self.find(token, agent)
         if quote.state is QuoteState.QUOTED:
-            if quote.expires_at <= datetime.now(UTC):
+            if quote.expires_at <= self._ctx.store.now():
                 raise Refused("quote_expired")
             self._generate(quote, approved=False)
         return self._outcome(quote.id)
@@ -283,20 +285,22 @@ class Quotes:
     def undecided(self, quote_id: int) -> Quote:
         """An order that waits; raises as ``decline``."""
         with self._ctx.store.read() as tx:
-            quote = tx.quotes.get(quote_id)
+            quote, now = tx.quotes.get(quote_id), tx.now()
         if quote.state is not QuoteState.WAITING:
             raise Refused("quote_decided")
-        if quote.expires_at <= datetime.now(UTC):
+        if quote.expires_at <= now:
             raise Refused("quote_expired")
         return quote
 
     def _outcome(self, quote_id: int) -> Ordered:
         with self._ctx.store.read() as tx:
             quote = tx.quotes.get(quote_id)
+            expired = quote.state is QuoteState.WAITING and quote.expires_at <= tx.now()
             tasks = tx.tasks.many(tx.tasks.of_quote(quote_id))
             drawn = {task.draw for task in tasks if task.draw is not None}
             open_ = sum(one.draw in drawn for one in tx.draws.open()) if drawn else 0
-        return Ordered(quote=quote, tasks=tuple(tasks), left=open_ + self._llm_queue.left(quote_id))
+        left = open_ + self._llm_queue.left(quote_id)
+        return Ordered(quote=quote, tasks=tuple(tasks), left=left, expired=expired)
 
     def _options(self, quote: Quote) -> Any:
         if quote.kind in self._asking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -205,7 +204,7 @@ def adopt(tx: Tx, task: Task, remote_id: str) -> Task:
         TaskStatus.PROCESSING,
         attempt_id=attempt.id,
         remote_id=remote_id,
-        submitted_at=_now(),
+        submitted_at=tx.now(),
         charge=charge,
         stage=None,
     )
@@ -246,7 +245,7 @@ def adopt_new(
     _accept(tx, attempt.id, remote_id, ChargeStatus.UNKNOWN)
     # The same two steps as every task: the table of transitions knows no way around them.
     tx.tasks.move(task.id, TaskStatus.QUEUED)
-    tx.tasks.move(task.id, TaskStatus.PROCESSING, attempt_id=attempt.id, remote_id=remote_id, submitted_at=_now())
+    tx.tasks.move(task.id, TaskStatus.PROCESSING, attempt_id=attempt.id, remote_id=remote_id, submitted_at=tx.now())
     _reopened(tx, "adopted", task, remote_id=remote_id)
     return tx.tasks.get(task.id)
 
@@ -256,7 +255,7 @@ def _accept(tx: Tx, attempt_id: int, remote_id: str, charge: ChargeStatus) -> No
         attempt_id,
         remote_id=remote_id,
         state=AttemptState.ACCEPTED,
-        accepted_at=_now(),
+        accepted_at=tx.now(),
         ended_at=None,
         failure=None,
         charge=charge,
@@ -276,7 +275,3 @@ def _reopened(tx: Tx, code: str, task: Task, **params: Any) -> None:
     tx.log.add(
         LogLevel.INFO, code, project_id=task.project_id, task_id=task.id, shot=task.shot, take=task.take, **params
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -13,7 +13,7 @@ import secrets
 import unicodedata
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.db.repositories.takes import ReviewRepository
@@ -65,11 +65,13 @@ class Reviews(Service):
         if not 0 < days <= MOST_DAYS:
             raise InputError("review_days", most=MOST_DAYS)
         Auth(self._ctx.settings_file).ensure_token()
-        kept, until = hash_password(password), datetime.now(UTC) + timedelta(days=days)
+        kept = hash_password(password)
         with self._ctx.store.write() as tx:
             tx.projects.get(project_id)
             named = "" if not name.strip() else clean_name(clean_text(name))
-            return tx.reviews.add_link(project_id, named, secrets.token_urlsafe(16), kept, until)
+            return tx.reviews.add_link(
+                project_id, named, secrets.token_urlsafe(16), kept, tx.now() + timedelta(days=days)
+            )
 
     links = stored(Role.MAKER, ReviewRepository.links, log=False)
 
@@ -115,7 +117,7 @@ class Reviews(Service):
             with self._ctx.store.read() as tx:
                 link = tx.reviews.link(int(parts[1]))
                 there = link is not None and any(one.id == link.project_id for one in tx.projects.all())
-            if link is not None and there and link.works(datetime.now(UTC)):
+            if link is not None and there and link.works:
                 signed = self._sign("link", link, int(link.expires_at.timestamp()))
                 if hmac.compare_digest(signed, parts[3]) and parts[2] == str(int(link.expires_at.timestamp())):
                     return link

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.db.worker_state import PAUSED, PROJECT_PAUSE, PROVIDER_PAUSE, StateRow
@@ -21,6 +20,7 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.answers import link_of, mark_of_price
 from vidgen_core.services.generation.price_confirmation import asked_price
 from vidgen_core.services.notifications import messages
+from vidgen_core.worker.retries import log_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,10 +116,8 @@ class _Notifier(threading.Thread):
                 # A process that merely stands by leaves the telling to the one that works.
                 if last or self._ctx.works_here:
                     self._look(last=last)
-            except (VidgenError, OSError) as error:
-                _LOG.warning("Notifications cannot be sent: %s", type(error).__name__)
-            except Exception:  # noqa: BLE001 - whatever a notice breaks on, the next one is still told
-                _LOG.exception("A notice broke")
+            except Exception as error:  # noqa: BLE001 - whatever a notice breaks on, the next one is still told
+                log_failure(_LOG, "a notice waits", error)
             self._stopping.wait(LOOK_EVERY)
 
     def _look(self, *, last: bool) -> None:
@@ -141,7 +139,7 @@ class _Notifier(threading.Thread):
         """The note that it was told is on disk before anything is sent: after a crash nobody is told again."""
         wanted = self._ctx.settings().notices
         with self._ctx.store.write() as tx:
-            if not tx.batches.mark_notified(batch, datetime.now(UTC)):
+            if not tx.batches.mark_notified(batch, tx.now()):
                 return
             end = tx.batches.end(batch, messages.MOST_NAMED)
         if wanted.url.get_secret_value() and wanted.on_batch_end and end.n >= wanted.least_tasks:

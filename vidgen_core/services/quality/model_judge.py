@@ -7,7 +7,6 @@ import base64
 import io
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core import money
@@ -187,9 +186,9 @@ class ModelJudge:
             messages = await asyncio.to_thread(self._question, take)
             subject = LlmSubject(take.project_id, "judge", shot_id=take.shot_id)
             faults = await self._llm_queue.ask(job, subject, messages, "judgement", read_judgement, repair=False)
-            answer = ModelAnswer(model=self._ctx.settings().writing.model, faults=faults, at=datetime.now(UTC))
+            model = self._ctx.settings().writing.model
             with self._ctx.store.write() as tx:
-                keep_answer(tx, take, answer)
+                keep_answer(tx, take, ModelAnswer(model=model, faults=faults, at=tx.now()))
         except Stopped:
             return
         except VidgenError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from vidgen_core.domain.takes import ReviewLink
 from vidgen_core.services.library.reviews import Reviewed
 from vidgen_core.services.schemas.base import Moment, ResponseModel
@@ -24,7 +22,7 @@ class ReviewLinkResponse(ResponseModel):
 
     @classmethod
     def of(cls, link: ReviewLink, url: str) -> ReviewLinkResponse:
-        return cls.filled(link, url=url, has_password=link.password is not None, works=link.works(datetime.now(UTC)))
+        return cls.filled(link, url=url, has_password=link.password is not None)
 
 
 class VoteResponse(ResponseModel):

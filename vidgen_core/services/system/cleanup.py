@@ -9,7 +9,7 @@ import contextlib
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -87,8 +87,8 @@ class Cleanup(Service):
 
         :param older_than_days: only takes made longer ago than that
         """
-        before = datetime.now(UTC) - timedelta(days=older_than_days)
         with self._ctx.store.read() as tx:
+            before = tx.now() - timedelta(days=older_than_days)
             shots = {shot.id: shot for shot in tx.shots.all(project_id)}
             takes = [take for some in tx.takes.of_shots(list(shots)).values() for take in some]
             shared = _shared_files(tx)

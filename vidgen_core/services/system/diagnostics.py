@@ -84,7 +84,7 @@ class Diagnostics:
 
     def _remember(self, mode: ProviderId, connection: Connection) -> None:
         with self._ctx.store.write() as tx:
-            CONNECTION.put(tx, {"connection": connection, "at": datetime.now(UTC)}, mode)
+            CONNECTION.put(tx, {"connection": connection, "at": tx.now()}, mode)
 
     @requires(Role.VIEWER)
     def connection(self, mode: ProviderId) -> KnownConnection:
@@ -133,7 +133,7 @@ class Diagnostics:
         facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema") if name in info}
         try:
             with self._ctx.store.write() as tx:
-                _PROBE.put(tx, datetime.now(UTC))
+                _PROBE.put(tx, tx.now())
         except (StoreError, FileError) as error:
             unwritable = {"path": info["path"], "error": error.code, "of": error.params}
             return *engine, Finding(code="store_unwritable", ok=False, params=unwritable)

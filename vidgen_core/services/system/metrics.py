@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -100,7 +99,7 @@ def _work(tx: Tx, settings: Settings) -> Iterator[Metric]:
         slots.add_metric((mode.value,), settings.max_concurrent(mode))
         used.add_metric((mode.value,), counts.get((mode.value, TaskStatus.PROCESSING.value), 0))
     age = _gauge("queue_oldest_seconds", "For how long the task that has waited longest is in the queue.", "provider")
-    now, oldest = datetime.now(UTC), tx.reports.oldest_queued()
+    now, oldest = tx.now(), tx.reports.oldest_queued()
     for mode in provider_ids():
         since = oldest.get(mode.value)
         age.add_metric((mode.value,), max(0.0, (now - since).total_seconds()) if since else 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,7 +107,7 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
         known = _bought_in(working) or {}
         with contextlib.closing(Store.open(working)) as store, store.write() as tx:
             seen = database_age.generation_of(tx)
-            aside = database_age.go_on(tx, datetime.now(UTC))
+            aside = database_age.go_on(tx, tx.now())
             stop_all(tx)
             trusted, head = database_age.trust(tx, found)
         _as_one_file(working)

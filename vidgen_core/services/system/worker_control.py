@@ -278,7 +278,7 @@ class WorkerControl:
             pauses = [PROVIDER_PAUSE.get(tx, mode) for mode in provider_ids()]
             # It may be the journal of another machine that knows more.
             if doubt is not None or any(pause is not None and pause.code in database_age.CODES for pause in pauses):
-                aside = database_age.go_on(tx, datetime.now(UTC))
+                aside = database_age.go_on(tx, tx.now())
                 stop_all(tx)
             if doubt is not None:
                 trusted, head = database_age.trust(tx, found)

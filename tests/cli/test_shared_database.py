@@ -28,6 +28,7 @@ from vidgen_core.services.generation.planning import GenerateOptions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 TAKES = 4
 
@@ -140,42 +141,155 @@ def beats(url: str) -> list[Heartbeat]:
         return tx.heartbeat.all()
 
 
-def test_a_worker_says_why_it_cannot_go_on_and_does_when_that_is_mended(
-    postgres: Postgres,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+class Guest:
+    """A role that owns a database and is no superuser, so that what is forbidden to it is."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.server = server
+        server.run("CREATE ROLE guest LOGIN PASSWORD 'secret'")
+        server.ask_password_of("guest")
+        self.url = server.new(options="OWNER guest")
+        self.name = self.url.rpartition("/")[2]
+        self.own_url = self.url.replace("vidgen@", "guest:secret@")
+
+    def run(self, statement: str) -> None:
+        if statement:
+            self.server.run(statement.format(name=self.name))
+
+    def drop(self) -> None:
+        self.server.drop(self.url)
+        self.server.run("DROP ROLE guest")
+
+
+@pytest.fixture
+def guest(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guest]:  # noqa: F811
+    guest = Guest(postgres)
+    try:
+        Store.open(guest.own_url).close()
+        for name, value in shared_studio(guest.own_url, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        yield guest
+    finally:
+        guest.drop()
+
+
+class Said:
+    """A process of a machine, and what it says in its lines."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        environment = {**os.environ, "VIDGEN_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "vidgen_core", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def end(self) -> list[str]:
+        """What else it says until it has ended."""
+        self.process.terminate()
+        rest, _ = self.process.communicate(timeout=PATIENCE)
+        return str(rest).splitlines()
+
+
+#: Of a role or its database: how it is kept out, how it is let in again, and what is said of it.
+KEPT_OUT = [
+    ("ALTER ROLE guest PASSWORD 'another'", "ALTER ROLE guest PASSWORD 'secret'", "refuses the user name"),
+    ("ALTER ROLE guest NOLOGIN", "ALTER ROLE guest LOGIN", "refuses the user name"),
+    ("ALTER ROLE guest CONNECTION LIMIT 0", "ALTER ROLE guest CONNECTION LIMIT -1", "takes no more connections"),
+    (
+        "ALTER DATABASE {name} CONNECTION LIMIT 0",
+        "ALTER DATABASE {name} CONNECTION LIMIT -1",
+        "takes no more connections",
+    ),
+    (
+        "ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        "ALTER DATABASE {name} ALLOW_CONNECTIONS true",
+        "takes no more connections",
+    ),
+    (
+        "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC, guest",
+        "GRANT CONNECT ON DATABASE {name} TO guest",
+        "cannot be written",
+    ),
+    ("ALTER DATABASE {name} RENAME TO away", "ALTER DATABASE away RENAME TO {name}", "There is no database"),
+]
+SOME = [KEPT_OUT[0], KEPT_OUT[5]]
+REST = [pytest.param(*one, marks=pytest.mark.extended) for one in KEPT_OUT if one not in SOME]
+
+
+@pytest.mark.parametrize(("trouble", "mended", "words"), [*SOME, *REST])
+def test_a_worker_that_is_kept_out_says_one_sentence_and_begins_when_it_is_let_in(
+    guest: Guest, tmp_path: Path, trouble: str, mended: str, words: str
 ) -> None:
-    url = postgres.new("vidgen_template")
-    for name, value in shared_studio(url.replace("vidgen@", "newcomer:secret@"), tmp_path).items():
-        monkeypatch.setenv(name, value)
-    role = "newcomer"
-    postgres.run(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
+    guest.run(trouble)
+    worker = Said(tmp_path / "w", "worker", "--name", "w")
+    try:
+        assert words in worker.line()
+        guest.run(mended)
+        assert worker.line().startswith("This worker takes its tasks from")
+        wait_until(lambda: beats(guest.url), PATIENCE)
+    finally:
+        rest = worker.end()
+    assert len(rest) == 1, rest
+
+
+@pytest.mark.parametrize(("trouble", "mended", "words"), [*SOME, *REST[:-1]])
+def test_workers_that_are_kept_out_while_they_work_say_it_and_go_on(
+    guest: Guest, tmp_path: Path, trouble: str, mended: str, words: str
+) -> None:
+    names = ("a", "b")
+    workers = [Said(tmp_path / name, "worker", "--name", name) for name in names]
+    try:
+        assert all("takes its tasks" in worker.line() for worker in workers)
+        wait_until(lambda: len(beats(guest.url)) == len(names), PATIENCE)
+        wait_until(lambda: any(beat.leads for beat in beats(guest.url)), PATIENCE)
+        guest.run(trouble)
+        before = {beat.name: beat.at for beat in beats(guest.url)}
+        # What is connected goes on, and so does the one that cannot become the leader now.
+        wait_until(lambda: all(beat.at > before[beat.name] for beat in beats(guest.url)), PATIENCE)
+        guest.server.end_sessions(guest.url)
+        for worker in workers:
+            assert any(words in line for line in iter(worker.line, ""))
+        guest.run(mended)
+        before = {beat.name: beat.at for beat in beats(guest.url)}
+        wait_until(lambda: all(beat.at > before[beat.name] for beat in beats(guest.url)), PATIENCE)
+        wait_until(lambda: any(beat.leads for beat in beats(guest.url)), PATIENCE)
+    finally:
+        rest = [line for worker in workers for line in worker.end()]
+    # Every line is a sentence for people; none is repeated while it lasts.
+    assert [line for line in rest if "[" in line or "Traceback" in line] == []
+    assert sum(words in line for line in rest) == 0
+
+
+def test_a_door_that_is_kept_out_says_one_sentence_and_opens_when_it_is_let_in(guest: Guest, tmp_path: Path) -> None:
+    trouble, mended, words = KEPT_OUT[0]
+    guest.run(trouble)
     port = free_port()
-    command = [sys.executable, "-m", "vidgen_core", "worker", "--name", "w", "--metrics-port", str(port)]
-    environment = {**os.environ, "VIDGEN_HOME": str(tmp_path / "w"), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as worker:
+    door = Said(tmp_path / "door", "serve", "--no-browser", "--port", str(port))
+
+    def health() -> int:
         try:
-            assert worker.stdout is not None
-            assert "takes no more connections" in worker.stdout.readline()
-            postgres.run(f"ALTER ROLE {role} SUPERUSER CONNECTION LIMIT -1")
-            said = worker.stdout.readline()
-            assert said.startswith("This worker takes its tasks from")
-            assert "vidgen_submit_seconds" in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
-            assert "secret" not in said
-            name = url.rpartition("/")[2]
-            postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            postgres.end_sessions(url)
-            assert any("takes no more connections" in line for line in iter(worker.stdout.readline, ""))
-            postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-            before = beats(url)
-            wait_until(lambda: beats(url) != before, PATIENCE)
-        finally:
-            worker.terminate()
-            worker.communicate(timeout=PATIENCE)
-            postgres.drop(url)
-            postgres.run(f"DROP ROLE {role}")
+            return httpx.get(f"http://127.0.0.1:{port}/api/projects", timeout=PATIENCE, trust_env=False).status_code
+        except httpx.TransportError:
+            return 0
+
+    try:
+        assert door.line().startswith("Vidgen is at")
+        assert words in door.line()
+        assert health() not in (0, 200)
+        guest.run(mended)
+        wait_until(lambda: health() == 200, PATIENCE)
+        guest.run(trouble)
+        guest.server.end_sessions(guest.url)
+        assert words in door.line()
+        guest.run(mended)
+        wait_until(lambda: health() == 200, PATIENCE)
+    finally:
+        rest = door.end()
+    assert [line for line in rest if words in line or "[" in line] == []
 
 
 def test_a_home_moves_to_a_server_by_one_command(

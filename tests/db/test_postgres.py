@@ -46,7 +46,7 @@ def shared(postgres_url: str) -> Iterator[Store]:
     ("url", "code"),
     [
         ("postgresql://vidgen:secret@127.0.0.1:1/vidgen", "store_server_away"),
-        ("postgresql://vidgen:secret@no-such-host.invalid/vidgen", "store_server_away"),
+        ("postgresql://vidgen:secret@no-such-host.invalid/vidgen", "store_host_unknown"),
         ("postgresql://vidgen:secret@127.0.0.1:port/vidgen", "store_url_unreadable"),
         ("postgresql://vidgen:secret@127.0.0.1", "store_url_unreadable"),
         ("postgresql://vidgen:p@secret#1@127.0.0.1/vidgen", "store_url_unreadable"),

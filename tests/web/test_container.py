@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -92,6 +93,28 @@ def test_the_commands_of_the_studios_compose_file_exist(studio: Studio) -> None:
     scripts = {script.name for script in entry_points(group="console_scripts")}
     assert studio.services["queue"]["command"][0] in scripts or not find_spec("pgqueuer")
     compile(studio.services["bucket"]["command"][-1], "bucket", "exec")
+
+
+def told(page: str) -> list[str]:
+    """The commands of Vidgen that a page names, without their ``vidgen``."""
+    text = (ROOT / page).read_text()
+    return re.findall(r"^(?:ExecStart=\S*/)?vidgen ([a-z].*)$", text, re.MULTILINE) + re.findall(
+        r"`vidgen ([a-z][^`]*)`", text
+    )
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/scale-out.md", "docs/how-to/operate.md", "docs/how-to/vidgen.service"])
+def test_every_command_that_a_page_for_operators_names_is_taken_as_it_stands(page: str) -> None:
+    group = typer.main.get_command(build())
+    found = [shlex.split(line.partition(" #")[0]) for line in told(page)]
+    assert found
+    for words in found:
+        command, name = group, "vidgen"
+        while words and hasattr(command, "commands"):
+            name, *words = words
+            command = command.commands[name]
+        # An unknown option, or a value that is missing, is an error; a name in capitals stands for any.
+        command.make_context(name, words)
 
 
 def test_the_settings_of_the_studios_compose_file_exist_and_are_right(

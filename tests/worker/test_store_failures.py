@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sqlite3
 import threading
@@ -286,6 +287,7 @@ def test_a_round_beside_the_queue_that_meets_no_database_says_so_without_a_trace
 ) -> None:
     away = StoreError("store_server_away", place="postgresql://127.0.0.1")
     monkeypatch.setattr(AbandonedJobs, "_abandoned", lambda *_: raise_(away))
+    caplog.set_level(logging.INFO)
     bench.start()
     wait_until(lambda: any("polling abandoned jobs" in record.message for record in caplog.records))
     [task] = bench.queue()

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import typer
 
-from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of, text
+from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
+from vidgen_core.config.language import text
 from vidgen_core.domain.errors import VidgenError
 
 #: The modules in the order of ``vidgen --help``, as a person needs them, with the commands of each; one that has a command

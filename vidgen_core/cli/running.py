@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vidgen_core.cli.session import SOME_FAILED, Session, YesOption, command, shot_numbered
-from vidgen_core.domain.errors import InputError, StoreError
+from vidgen_core.domain.errors import InputError, RunnerBusy, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,17 +56,14 @@ def worker(
         check_port(metrics_host, metrics_port)
     with session.open(patient=True):
         control = session.app.worker
-        control.start(name=name)
+        session.patiently(lambda: control.start(name=name))
         if metrics_port is not None:
             session.app.metrics.serve_worker(metrics_host, metrics_port)
         session.say("cli.working", place=session.app.store.place)
         session.check_media()
         told = ""
         while True:
-            problem = control.problem
-            if problem is not None and problem.code != told:
-                session.complain(problem.code, problem.params)
-            told = problem.code if problem is not None else ""
+            told = session.complain_once(control.problem, told)
             time.sleep(POLL_EVERY)
 
 
@@ -108,7 +105,7 @@ def work(session: Session, project_id: int | None, *, until_done: bool, yes: boo
 
     :param yes: release what was queued while a provider had no key
     """
-    since = datetime.now(UTC)
+    since = session.app.store.now()
     if session.app.worker.is_held and not session.app.store.is_shared:
         session.warn("cli.elsewhere")
     session.app.worker.start()
@@ -120,7 +117,7 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
     reported: set[tuple[int, datetime]] = set()
     reported_modes: set[ProviderId] = set()
     standstill = Standstill()
-    away = False
+    told = ""
     with _progress(session) as progress:
         view = _ProgressView(session, progress)
 
@@ -145,14 +142,14 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
             try:
                 if look():
                     return
-                away = False
+                problem = session.app.worker.problem
             except StoreError as error:
                 # A server that is restarted or full; the worker waits for it, too.
                 if not session.app.store.is_shared:
                     raise
-                if not away:
-                    session.complain(error.code, error.params)
-                away = True
+                problem = error
+            # That another process works was said at the begin.
+            told = session.complain_once(None if isinstance(problem, RunnerBusy) else problem, told)
             time.sleep(POLL_EVERY)
 
 

@@ -57,11 +57,10 @@ def serve(
             if shared != held:
                 session.warn("shell.workers_none" if shared else "cli.serving_beside")
             session.check_media()
-    except StoreError as error:
+    except (StoreError, FileError) as error:
+        # Else the server says so, and every screen, until it is over.
         if not error.passes:
             raise
-        # Every screen says so, too, until it is over.
-        session.complain(error.code, error.params)
     base = base_of(path)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}{base}"  # noqa: S104 - compared, not bound
     session.answer({"url": url, "home": str(home)})

@@ -5,25 +5,23 @@ from __future__ import annotations
 import gc
 import inspect
 import json
-import os
 import signal
 import sys
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from inspect import Parameter
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from vidgen_core.config.paths import find_locations
+from vidgen_core.config.language import text
 from vidgen_core.domain.errors import FileError, InputError, StoreError, VidgenError
-from vidgen_core.i18n import Text, choose_language, get_text
+from vidgen_core.i18n import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,29 +39,12 @@ _NOT_CREATED = 0
 #: Seconds until a database that cannot be opened now is tried again.
 AGAIN = 2.0
 _Run = TypeVar("_Run", bound=Callable[..., None])
+_Made = TypeVar("_Made")
 
 DONE = 0
 SOME_FAILED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
-
-
-@cache
-def text() -> Text:
-    """The catalogue of this run: ``VIDGEN_LANGUAGE`` over the settings file over the terminal's own language."""
-    setting = os.environ.get("VIDGEN_LANGUAGE") or _of_file() or "auto"
-    terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
-    return get_text(choose_language(setting, terminal))
-
-
-def _of_file() -> str | None:
-    """The language in the settings file, read on its own: help and errors must be readable however broken the settings are."""
-    try:
-        with find_locations().settings_file.open("rb") as file:
-            language = tomllib.load(file).get("language")
-    except (OSError, ValueError):
-        return None
-    return language if isinstance(language, str) else None
 
 
 def command(
@@ -163,18 +144,7 @@ class Session:
         """
         from vidgen_core.services.facade import Vidgen
 
-        told = ""
-        while True:
-            try:
-                self.app = Vidgen.open()
-                break
-            except StoreError as error:
-                if not (patient and error.passes):
-                    raise
-                if error.code != told:
-                    self.complain(error.code, error.params)
-                told = error.code
-                time.sleep(AGAIN)
+        self.app = self.patiently(Vidgen.open) if patient else Vidgen.open()
         try:
             with signals(interrupt, signal.SIGTERM):
                 # A wrong setting is reported before anything is done.
@@ -185,6 +155,18 @@ class Session:
                 self.app.close(
                     lambda n, seconds: self.warn_line(self.text.n("cli.waits_for_paid", n, seconds=round(seconds)))
                 )
+
+    def patiently(self, act: Callable[[], _Made]) -> _Made:
+        """Do what needs the database, as soon as that can be used; until then it is said once why it cannot."""
+        told = ""
+        while True:
+            try:
+                return act()
+            except (StoreError, FileError) as error:
+                if not error.passes:
+                    raise
+                told = self.complain_once(error, told)
+                time.sleep(AGAIN)
 
     def check_media(self) -> None:
         """Say why the storage of media cannot be used now, if it cannot; whoever needs it waits for it."""
@@ -261,6 +243,12 @@ class Session:
         """Why something was not done, after what it was about."""
         sentence = self.reason(code, params)
         self.warn_line(f"{about}: {sentence}" if about else sentence)
+
+    def complain_once(self, problem: VidgenError | None, told: str) -> str:
+        """Say what is wrong now, unless it was ``told`` before; returns what is told from now on."""
+        if problem is not None and problem.code != told:
+            self.complain(problem.code, problem.params)
+        return problem.code if problem is not None else ""
 
     def reason(self, code: str, params: dict[str, Any]) -> str:
         """The sentence of an error, or of a hold, which has its sentence in the log."""

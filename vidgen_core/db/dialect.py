@@ -247,6 +247,7 @@ _SAID: Final = (
     ("store_server_read_only", r"permission denied"),
     ("store_server_full", r"too many c|connection slots|not currently accepting connections"),
     ("store_server_tls", r"support SSL|certificate|sslmode"),
+    ("store_host_unknown", r"failed to resolve|could not translate host"),
 )
 
 

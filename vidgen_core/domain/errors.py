@@ -61,6 +61,24 @@ class Delivery(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: What may be over without a change here: a server comes back, gets room, or lets us in.
+_PASSING: Final = frozenset(
+    {
+        "disk_full",
+        "store_database_missing",
+        "store_host_unknown",
+        "store_incomplete",
+        "store_locked",
+        "store_login_refused",
+        "store_server_away",
+        "store_server_broken",
+        "store_server_full",
+        "store_server_read_only",
+        "store_server_tls",
+    }
+)
+
+
 class VidgenError(Exception):
     """The root.
 
@@ -77,6 +95,11 @@ class VidgenError(Exception):
             self.kind = kind
         self.params: dict[str, Any] = params
         super().__init__(self.code, params)
+
+    @property
+    def passes(self) -> bool:
+        """Whether a database that cannot be used now may be waited for."""
+        return self.code in _PASSING
 
     def __str__(self) -> str:
         """For logs and developers; people read the catalogue's sentence."""
@@ -114,28 +137,11 @@ class RunnerBusy(VidgenError):
     default_code = "runner_busy"
 
 
-_PASSING_AT_STORES: Final = frozenset(
-    {
-        "store_incomplete",
-        "store_locked",
-        "store_server_away",
-        "store_server_broken",
-        "store_server_full",
-        "store_server_read_only",
-    }
-)
-
-
 class StoreError(VidgenError):
     """The database cannot be used."""
 
     kind = ErrorKind.FILE
     default_code = "store_unusable"
-
-    @property
-    def passes(self) -> bool:
-        """Whether it may end without a change here: a server comes back, gets room, or its rights are mended."""
-        return self.code in _PASSING_AT_STORES
 
 
 class InputError(VidgenError):

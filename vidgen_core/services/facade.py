@@ -127,13 +127,17 @@ class Vidgen:
         where = _create(locations or find_locations())
         settings_file = SettingsFile(where)
         store = open_store(where)
-        if store.is_shared:
-            settings_file.share(SettingsRow(store))
-        opened = cls(where, store, settings_file, open_media(where))
-        where.make_private()
-        if not where.journal.exists():
-            # Before the first task is queued: a copy of the home is known by it.
-            opened.worker.begin_journal()
+        try:
+            if store.is_shared:
+                settings_file.share(SettingsRow(store))
+            opened = cls(where, store, settings_file, open_media(where))
+            where.make_private()
+            if not where.journal.exists():
+                # Before the first task is queued: a copy of the home is known by it.
+                opened.worker.begin_journal()
+        except BaseException:
+            store.close()
+            raise
         return opened
 
     @property

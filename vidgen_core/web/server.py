@@ -23,9 +23,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from vidgen_core.domain.errors import VidgenError
+from vidgen_core.config.language import text
+from vidgen_core.domain.errors import FileError, StoreError, VidgenError
 from vidgen_core.services.access.auth import Auth, base_of
 from vidgen_core.services.access.permissions import as_visitor
+from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.answers import ROUTES as ANSWERS
 from vidgen_core.web.api import Api
 from vidgen_core.web.app_instance import close_vidgen, ensure_runner, find_vidgen, stop_at_once, stop_soon
@@ -43,7 +45,7 @@ _LOG = logging.getLogger(__name__)
 #: Seconds that a thread may go on computing while others wait; Python's own 5 ms make an answer of the API, which has a
 #: few dozen turns (each step of SQLite is one), wait seconds for screens that are being drawn.
 TURN: Final = 0.001
-#: Seconds until a data home that could not be opened is tried again.
+#: Seconds until it is looked again whether the data home can be opened and its database be used.
 OPEN_AGAIN: Final = 2.0
 
 
@@ -69,7 +71,7 @@ def serve(bound: str | None, path: str | None = None) -> Serving:
 async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
     """Open the data home and start the runner; at the end close the sockets, then the runner, then the database.
 
-    A database that cannot be opened does not keep the server down: every screen says what is wrong, until it can.
+    A database that cannot be opened does not keep the server down: it and every screen say what is wrong, until it can.
     """
 
     def end_soon() -> None:
@@ -87,39 +89,48 @@ async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
     atexit.register(gc.freeze)
     turn = sys.getswitchinterval()
     sys.setswitchinterval(min(turn, TURN))
-    code = await _open()
-    opening = asyncio.create_task(_open_later(code), name="opening") if code else None
+    opening = _Opening()
+    await opening.look()
+    watching = asyncio.create_task(opening.watch(), name="opening")
     try:
         yield
     finally:
-        if opening is not None:
-            opening.cancel()
+        watching.cancel()
         await live.close()
         await mcp.close()
         await asyncio.to_thread(close_vidgen)
         sys.setswitchinterval(turn)
 
 
-async def _open(told: str = "") -> str:
-    """Open the data home and start its worker.
+class _Opening:
+    """Opens the data home and starts its worker, as soon as that can be done, and says once what its database is short of."""
 
-    :param told: what kept it from opening before
-    :returns: the code of what keeps it from opening; empty: nothing does
-    """
-    try:
-        vidgen = await asyncio.to_thread(ensure_runner)
-        await asyncio.to_thread(Auth(vidgen.settings_file).ensure_token)
-    except VidgenError as error:
-        if error.code != told:
-            _LOG.error("The data home cannot be opened: %s", error)
-        return error.code
-    return ""
+    def __init__(self) -> None:
+        self._running: Vidgen | None = None
+        self._told = ""
 
+    async def look(self) -> None:
+        problem = await asyncio.to_thread(self._problem)
+        if problem is not None and problem.code != self._told:
+            _LOG.error(text().ended(problem.kind, problem.code, problem.params))
+        self._told = problem.code if problem is not None else ""
 
-async def _open_later(code: str) -> None:
-    while code:
-        await asyncio.sleep(OPEN_AGAIN)
-        code = await _open(code)
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(OPEN_AGAIN)
+            await self.look()
+
+    def _problem(self) -> VidgenError | None:
+        try:
+            if self._running is None:
+                vidgen = ensure_runner()
+                Auth(vidgen.settings_file).ensure_token()
+                self._running = vidgen
+            self._running.revision()
+        except VidgenError as error:
+            return error
+        problem = self._running.worker.problem
+        return problem if isinstance(problem, StoreError | FileError) else None
 
 
 async def first_page(request: Request) -> Response:

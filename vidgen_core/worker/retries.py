@@ -8,7 +8,7 @@ from typing import Any, Final
 from tenacity import RetryCallState, wait_exponential_jitter
 
 from vidgen_core.config.schema import RunnerSettings
-from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, StoreError, VidgenError
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, VidgenError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
@@ -59,9 +59,13 @@ def failure_of(error: Exception, charged: ChargeStatus = ChargeStatus.NONE) -> F
 
 
 def log_failure(logger: logging.Logger, what: str, error: Exception) -> None:
-    """Log what did not work and is tried again: in words, and a mistake of ours with its trace."""
-    passes, ours_to_mend = isinstance(error, VidgenError | TimeoutError), isinstance(error, StoreError | FileError)
-    level = logging.WARNING if ours_to_mend else logging.INFO if passes else logging.ERROR
+    """Log what did not work and is tried again: in words, and a mistake of ours with its trace.
+
+    That the database cannot be used is said once, by whoever owns the process (``Worker.problem``).
+    """
+    passes, slow = isinstance(error, VidgenError | OSError), isinstance(error, TimeoutError)
+    files = isinstance(error, FileError | OSError) and not slow
+    level = logging.WARNING if files else logging.INFO if passes else logging.ERROR
     logger.log(level, "%s: %s", what, error, exc_info=None if passes else error)
 
 

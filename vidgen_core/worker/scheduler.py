@@ -69,6 +69,8 @@ class Scheduler:
         self._revision = -1
         #: Why the database cannot be used now.
         self.store_error: StoreError | FileError | None = None
+        #: Why it cannot do all that it should, while it goes on with the rest.
+        self.problem: StoreError | None = None
         #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
         self._queue: tuple[set[ProviderId], bool] | None = None
         #: Whether more tasks may begin than are beginning.
@@ -136,8 +138,6 @@ class Scheduler:
 
     async def _wait_for_store(self, error: StoreError | FileError) -> None:
         """Ask again in a moment; what is under way goes on meanwhile."""
-        if self.store_error is None or error.code != self.store_error.code:
-            logger.warning("the worker waits for the database: %s", error)
         self.store_error = error
         # What it has told last may not have been taken in.
         self._revision = -1

@@ -105,7 +105,9 @@ class Worker:
     def problem(self) -> VidgenError | None:
         """Why it does not work now, if it does not."""
         scheduler = self._scheduler
-        return self._problem or (scheduler.store_error if scheduler is not None else None)
+        if self._problem is not None or scheduler is None:
+            return self._problem
+        return scheduler.store_error or scheduler.problem
 
     def start(self) -> Worker:
         self.thread.start()
@@ -198,7 +200,6 @@ class Worker:
             try:
                 asyncio.run(self._main(lock))
             except StoreError as error:
-                logger.warning("the worker waits for the database: %s", error)
                 self._problem = error
                 self._ending.wait(RESTART)
             except Exception as error:

@@ -50,8 +50,8 @@ _HOLDER: Final = (
 )
 #: A session whose machine has stood still in the midst of a statement: for the server it is not idle then.
 _STANDS_STILL: Final = (
-    "AND pid IN (SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Client' "
-    "AND greatest(query_start, state_change) < clock_timestamp() - %s::interval)"
+    "AND pid IN (SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Client' AND greatest(query_start, state_change) "
+    "< clock_timestamp() - CAST(current_setting('idle_in_transaction_session_timeout') AS interval))"
 )
 _HERE: Final = "CAST(current_schema() AS regnamespace)"
 #: What the schema holds, each table and view being a type, too; without what extensions and the engine brought.
@@ -162,17 +162,18 @@ class PostgresBackend(Backend):
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
                 except DBAPIError as error:
                     if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                        self._end_stuck_writer()
+                        self.end_holder(WRITE_LOCK, _STANDS_STILL)
                     raise
 
         return engine
 
-    def _end_stuck_writer(self) -> None:
+    def end_holder(self, lock: int, only: str = "") -> None:
+        """End the session that has a lock.
+
+        :param only: a condition of SQL
+        """
         with self.readers.connect() as connection:
-            connection.exec_driver_sql(
-                f"SELECT pg_terminate_backend(pid) {_HOLDER.format(WRITE_LOCK)} {_STANDS_STILL}",
-                (self._session["idle_in_transaction_session_timeout"],),
-            )
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {_HOLDER.format(lock)} {only}")
 
     def _set_up(self, connection: psycopg.Connection[Any], session: dict[str, str]) -> None:
         connection.adapters.register_loader("numeric", _WholeNumber)
@@ -332,7 +333,6 @@ class AdvisoryRunnerLock:
     def __init__(self, backend: PostgresBackend, number: int) -> None:
         self._backend = backend
         self._number = number
-        self._holder = _HOLDER.format(number)
         self._session: psycopg.Connection[Any] | None = None
 
     def acquire(self) -> bool:
@@ -340,10 +340,13 @@ class AdvisoryRunnerLock:
         return self._asked(f"SELECT pg_try_advisory_lock({self._number})", keep=True)
 
     def is_taken(self) -> bool:
-        return self._asked(f"SELECT EXISTS (SELECT 1 {self._holder})")
+        return self._asked(f"SELECT EXISTS (SELECT 1 {_HOLDER.format(self._number)})")
 
     def take_away(self) -> None:
-        self._asked(f"SELECT bool_or(pg_terminate_backend(pid)) {self._holder}")
+        try:
+            self._backend.end_holder(self._number)
+        except DBAPIError as error:
+            raise dialect.translated(error, self._backend.place) or error from error
 
     def _asked(self, question: str, *, keep: bool = False) -> bool:
         """The server's answer to a question, on a session that is kept for a *yes*."""

@@ -22,6 +22,7 @@ from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.quality.checks import waiting
 from vidgen_core.services.scripts.llm_ledger import STOPPED_BY_BUDGET
 from vidgen_core.services.scripts.prompts import Wanted
+from vidgen_core.worker.retries import log_failure
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,7 +80,7 @@ class Autopilot(threading.Thread):
                 self._off_at = -1 if on else revision
             except VidgenError as error:
                 # A locked database passes; the switch stays on.
-                _LOG.warning("The autopilot waits: %s", error)
+                log_failure(_LOG, "the autopilot waits", error)
 
     def _step(self, project_id: int, run: AutopilotRun) -> None:
         try:

@@ -28,6 +28,7 @@ from vidgen_core.media.disk import opened_within
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.imports.plan import Existing
+from vidgen_core.worker.retries import log_failure
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -201,7 +202,7 @@ class _Watcher(threading.Thread):
             # Every folder is checked, also when the first one is busy.
             busy = [folder.look() for folder in self._folders.values()]
         except (VidgenError, OSError) as error:
-            _LOG.warning("Watched folders cannot be read: %s", error)
+            log_failure(_LOG, "watched folders cannot be read", error)
             return False
         return any(busy)
 

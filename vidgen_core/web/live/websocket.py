@@ -15,6 +15,7 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
+from vidgen_core.worker.retries import log_failure
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two polls of the revision while nobody tells of a change; other processes do not where the database is a file.
@@ -122,7 +123,7 @@ class Live:
                 try:
                     await self._poll()
                 except VidgenError as error:
-                    _LOG.warning("Cannot read changes: %s", error)
+                    log_failure(_LOG, "changes cannot be read", error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stirred.wait(), POLL_EVERY)
                 if not self._ending.is_set():

@@ -37,7 +37,8 @@ LONGEST: Final = 10.0
 BATCH: Final = 5
 #: Two first starts take turns by this advisory lock.
 INSTALL_LOCK: Final = 0x7669646A
-
+#: What is raised while the server cannot be used; the worker, which meets the same, says so.
+_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _NO_LATER_THAN_NOW: Final = """
     UPDATE pgqueuer SET execute_after = least(execute_after, now()), heartbeat = least(heartbeat, now())
@@ -87,8 +88,8 @@ class PgQueuerEngine:
                 dedupe_key=[f"{name}.{machine}" if machine else name for name in names],
                 on_conflict="skip",
             )
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            logger.warning("the engine's server is away: %s", error)
+        except _AWAY as error:
+            logger.info("the engine's server is away: %s", error)
 
     async def run(self, carry: Carry) -> None:
         told = ""
@@ -101,7 +102,8 @@ class PgQueuerEngine:
                     await self._serve(pool, carry)
             except Exception as error:  # noqa: BLE001 - whatever breaks in it, tasks are still to be handed out
                 why = str(error) or type(error).__name__
-                logger.log(logging.DEBUG if why == told else logging.WARNING, "the engine begins again: %s", why)
+                quiet = why == told or isinstance(error, _AWAY)
+                logger.log(logging.INFO if quiet else logging.WARNING, "the engine begins again: %s", why)
                 told = why
             self._manager = None
             with contextlib.suppress(TimeoutError):
@@ -142,7 +144,7 @@ class PgQueuerEngine:
         while True:
             await asyncio.sleep(self._takeover.total_seconds())
             # What goes wrong here goes wrong in the queue as well, which says so.
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*_AWAY):
                 await pool.execute(_NO_LATER_THAN_NOW)
 
 

@@ -136,13 +136,14 @@ class SharedScheduler(Scheduler):
         led = self.leads
         try:
             self.leads = await asyncio.to_thread(self._lock.is_held if led else self._lock.acquire)
-        except StoreError:
-            self.leads = False
-            raise
-        if not self.leads and self._is_leaderless():
-            logger.warning("the leader stands still: another one is to lead")
-            self._led_at = self._ctx.clock.monotonic()
-            await asyncio.to_thread(self._lock.take_away)
+            if not self.leads and self._is_leaderless():
+                logger.warning("the leader stands still: another one is to lead")
+                self._led_at = self._ctx.clock.monotonic()
+                await asyncio.to_thread(self._lock.take_away)
+            self.problem = None
+        except StoreError as error:
+            # New sessions are refused, perhaps, while those that it has work; if not, the turn finds out.
+            self.leads, self.problem = False, error
         if self.leads and not led:
             # Nothing of what another one knew is known here.
             self._revision = -1

@@ -179,6 +179,11 @@ def test_a_filter_is_kept_in_the_address_in_no_language(studio: Studio, visitor:
     page = go(visitor(), studio.at(project))
     page.get_by_role("radio", name="No takes").click()
     page.wait_for_url("**state=without_takes*")
+    page.get_by_role("link", name="Tasks").click()
+    page.wait_for_url("**/tasks*")
+    expect(page.get_by_text("No tasks yet")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("radio", name="No takes")).to_be_checked()
     chinese = go(visitor(locale="zh-CN"), page.url)
     expect(chinese.get_by_role("radio", name="未生成")).to_be_checked()
 

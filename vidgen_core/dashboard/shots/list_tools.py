@@ -169,9 +169,9 @@ def sort() -> ShotSort:
 
 
 def _take_over_address() -> None:
-    """A link may ask for a state; one that we have written is taken over once only."""
+    """A link may ask for a state, or the way back to the page; one that we have written is taken over once only."""
     asked = st.query_params.get(_STATE)
-    if asked in _STATES and asked != st.session_state.get(_ASKED):
+    if asked in _STATES and (asked != st.session_state.get(_ASKED) or _STATE not in st.session_state):
         st.session_state[_STATE] = asked
     st.session_state[_ASKED] = asked
     st.session_state.setdefault(_STATE, "all")

@@ -190,6 +190,17 @@ def test_values_are_taken_as_people_and_spreadsheets_write_them(
     assert getattr(plan.shots[0].params, field) == value
 
 
+def test_cells_that_were_kept_from_being_numbers_or_formulas_are_their_text(folder: Path) -> None:
+    text = 'shot,image,prompt\n="001",="a.png","=""say """"hi"""""""\n\'002,a.png,\'twas night\n'
+
+    plan = read_csv(text.encode(), folder)
+
+    assert [(shot.number, shot.image, shot.prompt) for shot in plan.ok] == [
+        ("001", folder / "a.png", 'say "hi"'),
+        ("002", folder / "a.png", "'twas night"),
+    ]
+
+
 def test_pictures_are_found_by_every_spelling_of_their_path(folder: Path) -> None:
     cells = [
         "a.png",

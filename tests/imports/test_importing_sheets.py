@@ -78,6 +78,28 @@ def test_what_is_merged_down_belongs_to_every_row(folder: Path, two: tuple[Path,
     ]
 
 
+@pytest.mark.parametrize("mark", ["同上", "〃", '"', "Ditto", "（同上）", "same as above", "↑", "同上。"])
+def test_a_cell_that_points_at_the_one_above_has_its_value(folder: Path, two: tuple[Path, Path], mark: str) -> None:
+    book = book_of(
+        HEADER, ["1", "one.png", "she turns", "9:16"], [mark, mark, "she sits", mark], ["3", mark, mark, mark]
+    )
+
+    plan = read(book, folder)
+
+    assert [(shot.number, shot.image, shot.prompt, shot.params.aspect_ratio) for shot in plan.ok] == [
+        ("1", two[0], "she turns", "9:16"),
+        (None, two[0], "she sits", "9:16"),
+        ("3", two[0], "she sits", "9:16"),
+    ]
+
+
+def test_a_cell_that_points_at_a_placed_picture_has_it(folder: Path, two: tuple[Path, Path]) -> None:
+    book = book_of(HEADER, ["1", None, "she turns", None], ["2", "同上", "she sits", None])
+    book.active.add_image(Drawn(str(two[0])), "B2")
+
+    assert pictures(read(book, folder)) == [two[0].read_bytes()] * 2
+
+
 def test_a_merged_title_between_rows_is_no_prompt(folder: Path) -> None:
     book = book_of(HEADER, ["1", None, "a", None], ["第二场 街道", None, None, None], ["2", None, "b", None])
     book.active.merge_cells("A3:D3")

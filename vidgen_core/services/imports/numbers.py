@@ -91,6 +91,8 @@ def number_of(stem: str) -> str | None:
 
 def number_in_cell(text: str) -> str:
     """A number as a list has it, only with plain digits, and ``第十镜`` as the 10 that it means."""
+    # An apostrophe makes a number text in spreadsheets.
+    text = re.sub(r"^['’](?=[0-9])", "", text)
     plain = plain_digits(text)
     wordy = any(letter in _UNITS or letter in "第头頭" for letter in plain)
     return (number_of(plain) if wordy or plain != unicodedata.normalize("NFKC", text) else None) or plain

@@ -242,7 +242,7 @@ def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
             if record.open:
                 rows.append(TableRow(record.line, [], broken=Reason("row_quote_open")))
             elif any(record.values) and not _RULER.fullmatch("".join(record.values)):
-                rows.append(TableRow(record.line, record.values))
+                rows.append(TableRow(record.line, [_typed(cell) for cell in record.values]))
                 check_rows(len(rows) - HEAD, name)
     except csv.Error as error:
         raise InputError("list_broken", name=name) from error
@@ -250,6 +250,13 @@ def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
 
 
 # --- Markdown
+
+
+def _typed(cell: str) -> str:
+    """``="001"`` as the text that a spreadsheet shows for it: programs write it so that zeros stay."""
+    plain = cell.strip()
+    found = plain[2:-1] if len(plain) > 2 and plain.startswith('="') and plain.endswith('"') else ""
+    return found.replace('""', '"') if found and '"' not in found.replace('""', "") else cell
 
 
 def _markdown(text: str) -> list[Sheet]:

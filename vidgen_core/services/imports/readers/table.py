@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -120,8 +121,34 @@ def _head(sheet: Sheet) -> list[list[str]]:
     return [row.cells for row in sheet.rows[:HEAD]]
 
 
-def _list_rows(rows: Sequence[TableRow], columns: Columns, *, hidden: bool) -> Iterator[ListRow]:
+#: What people write for the value of the cell above.
+_AS_ABOVE: Final = re.compile(
+    r"[(（\[]?(?:(?:同上|同前)(?:一?[行格镜鏡])?|与上(?:一?[行格镜鏡])?(?:相)?同|〃|″|”|\"|''|↑|ditto|idem|(?:same )?as above|上に同じ|上と同じ)[)）\].。]?",
+    re.IGNORECASE,
+)
+
+
+def _as_meant(rows: Sequence[TableRow], columns: Columns) -> Iterator[TableRow]:
+    """The rows with the value of the cell above, whatever it is, where a cell points at it; no two shots have one number."""
+    above: TableRow | None = None
     for row in rows:
+        marks = {place for place, cell in enumerate(row.cells) if _AS_ABOVE.fullmatch(cell.strip())}
+        if above is not None and marks:
+            own = {columns.fields.get("shot")}
+            cells = [
+                cell if place not in marks else "" if place in own else (above.cells[place : place + 1] or [""])[0]
+                for place, cell in enumerate(row.cells)
+            ]
+            pictures = {place: lying for place, lying in above.pictures.items() if place in marks - own}
+            links = {place: link for place, link in above.links.items() if place in marks - own}
+            row = row._replace(cells=cells, pictures=pictures | dict(row.pictures), links=links | dict(row.links))
+        if not row.broken:
+            above = row
+        yield row
+
+
+def _list_rows(rows: Sequence[TableRow], columns: Columns, *, hidden: bool) -> Iterator[ListRow]:
+    for row in _as_meant(rows, columns):
         if row.hidden and not hidden:
             continue
         if row.broken:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 from server_client import HERE, TestClient
@@ -14,6 +17,7 @@ from starlette.applications import Starlette
 from vidgen_core.db.repositories.access import Begun
 from vidgen_core.db.transaction import CURRENT, Transaction
 from vidgen_core.domain.errors import Refused
+from vidgen_core.services.access.requests import Requests
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.web import serve
@@ -97,6 +101,43 @@ def test_two_at_once_order_once(client: TestClient, vidgen: Vidgen, monkeypatch:
     assert {answer.status_code for answer in answers} == {200}
     assert all(answer.json() == answers[0].json() for answer in answers)
     assert queued(vidgen) == 1
+
+
+def test_one_that_comes_while_the_answer_is_being_kept_waits_for_it(
+    client: TestClient, vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping, looked, claims = threading.Event(), threading.Event(), itertools.count()
+    plain_end, plain_claim = Requests.end, Requests.claim
+
+    class Waited(asyncio.Event):
+        async def wait(self) -> Literal[True]:
+            looked.set()
+            return await super().wait()
+
+    def slow_end(self: Requests, *args: Any) -> None:
+        keeping.set()
+        # The other one waits for this one, or asks a second time when it does not know of it.
+        assert looked.wait(30)
+        plain_end(self, *args)
+
+    def claim(self: Requests, *args: Any) -> Any:
+        known = plain_claim(self, *args)
+        if next(claims) == 2:
+            looked.set()
+        return known
+
+    monkeypatch.setattr(Requests, "end", slow_end)
+    monkeypatch.setattr(Requests, "claim", claim)
+    names = SimpleNamespace(Event=Waited, sleep=asyncio.sleep, shield=asyncio.shield)
+    monkeypatch.setattr("vidgen_core.web.api.idempotency.asyncio", names)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(order, client)
+        assert keeping.wait(30)
+        second = pool.submit(order, client)
+        answers = [one.result(30) for one in (first, second)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
 
 
 def another_server(vidgen: Vidgen) -> TestClient:

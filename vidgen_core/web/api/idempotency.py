@@ -48,8 +48,9 @@ class Idempotency:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        #: Requests that this process carries out, by their rows.
-        self._live: dict[int, asyncio.Event] = {}
+        #: Requests that this process carries out, by the owner that their rows name; from before the row is written until
+        #: its answer is.
+        self._live: dict[str, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = Headers(scope=scope).get(HEADER) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -79,18 +80,28 @@ class Idempotency:
         :raises InputError: ``idempotency_key_reused``
         :raises Refused: ``idempotency_answer_lost``
         """
-        app, owner = await find_vidgen(), uuid.uuid4().hex
+        owner = uuid.uuid4().hex
+        self._live[owner] = asyncio.Event()
+        begun = None
+        try:
+            known = await self._claim(caller, key, digest, owner)
+            begun = Begun(known.id, owner) if known.status is None else None
+        finally:
+            if begun is None:
+                del self._live[owner]
+        return known, begun
+
+    async def _claim(self, caller: str, key: str, digest: str, owner: str) -> Known:
+        """The row of the request, which has an answer or belongs to this owner."""
+        app = await find_vidgen()
         looks, pause = (_LOOKS, _LOOK_AGAIN) if app.store.is_shared else (1, 0.0)
         while True:
             known = await run_in_threadpool(app.requests.claim, caller, key, digest, owner)
             if known.digest != digest:
                 raise InputError("idempotency_key_reused")
-            if known.status is not None:
-                return known, None
-            if known.owner == owner:
-                self._live[known.id] = asyncio.Event()
-                return known, Begun(known.id, owner)
-            live = self._live.get(known.id)
+            if known.status is not None or known.owner == owner:
+                return known
+            live = self._live.get(known.owner)
             if live is not None:
                 await live.wait()
             elif looks:
@@ -101,8 +112,7 @@ class Idempotency:
                 raise Refused("idempotency_answer_lost")
             else:
                 await run_in_threadpool(app.requests.take_over, known, owner)
-                self._live[known.id] = asyncio.Event()
-                return known, Begun(known.id, owner)
+                return known
 
     async def _carry_out(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the route, store its response, and only then send it."""
@@ -129,14 +139,13 @@ class Idempotency:
             with app.requests.carried_out(begun):
                 await self.app(scope, receive, hold)
         finally:
-            live = self._live.pop(begun.id)
             try:
                 await asyncio.shield(run_in_threadpool(_end, app, begun, list(held)))
             except StoreError as error:
                 # The transactions are marked with it; a second request is refused instead of being carried out again.
                 _LOG.warning("The answer to a request with a key was not kept: %s", error)
             finally:
-                live.set()
+                self._live.pop(begun.owner).set()
         for message in held:
             await send(message)
 

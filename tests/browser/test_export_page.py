@@ -58,7 +58,7 @@ def test_everything_is_exported_beside_its_button_and_an_edited_cut_comes_back(s
         what = rows if kind is Format.XLSX else kind
         beside = page.locator(f".st-key-export_row_{what}")
         expect(beside.get_by_role("link", name="Download")).to_be_visible()
-        expect(beside.get_by_role("button", name="Again")).to_be_visible()
+        expect(beside.get_by_role("button", name="Export again")).to_be_visible()
     told = {export.format: export for export in done(studio, project)}
     link = page.locator(".st-key-export_row_otio").get_by_role("link", name="Download")
     timeline = page.request.get(studio.url + str(link.get_attribute("href"))).text()
@@ -101,8 +101,8 @@ def test_nothing_chosen_says_what_to_do(studio: Studio, page: Page) -> None:
 def test_room_is_made_after_a_look_and_a_question(studio: Studio, page: Page) -> None:
     project = film(studio, page, "export room")
     go(page, studio.at(project, "export"))
-    page.get_by_text("Make room").click()
-    page.get_by_role("button", name="See what would go").click()
+    page.get_by_text("Free up space").click()
+    page.get_by_role("button", name="Show what would be deleted").click()
     page.get_by_role("button", name="Delete 2 files").click()
     page.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_text("2 files were deleted").first).to_be_visible()

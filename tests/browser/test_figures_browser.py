@@ -29,8 +29,8 @@ def batch(studio: Studio, page: Page, name: str) -> Project:
 def test_what_it_brought_is_drawn_narrowed_and_taken_along(studio: Studio, page: Page) -> None:
     project = batch(studio, page, "figures")
     go(page, studio.at(project, "analytics"))
-    expect(page.get_by_test_id("stMetric").filter(has_text="Success rate")).to_contain_text("100 %")
-    expect(page.get_by_test_id("stMetric").filter(has_text="Acceptance rate")).to_contain_text("33.3 %")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Success rate")).to_contain_text("100%")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Acceptance rate")).to_contain_text("33.3%")
     charts = page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)")
     expect(charts).not_to_have_count(0)
     assert all((box := chart.bounding_box()) and box["height"] > 30 for chart in charts.all())

@@ -84,7 +84,7 @@ def test_a_key_is_taken_and_tested_at_once(
     assert vidgen.settings().providers.yunwu.keys[0].secret.get_secret_value() == KEY
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(header.get_by_text("● Connected · ")).to_be_visible()
-    expect(page.get_by_test_id("stToast").filter(has_text="It works. Balance")).to_be_visible()
+    expect(page.get_by_test_id("stToast").filter(has_text="Connected. Balance")).to_be_visible()
 
 
 def test_a_key_that_is_refused_is_said_to_be(paid: PaidHome, visitor: Visitors) -> None:

@@ -142,7 +142,7 @@ def test_sixty_shots_are_reviewed_by_sixty_keys_or_touches(studio: Studio, visit
             page.keyboard.press("1")
         else:
             page.get_by_role("button", name="★ Choose").tap()
-    expect(page.get_by_text("Every shot with takes has its choice.")).to_be_visible()
+    expect(page.get_by_text("A take is chosen for every shot that has takes.")).to_be_visible()
     until(page, lambda: len(studio.vidgen.takes.chosen(film.id)) == 60, "sixty choices")
     expect(page.get_by_text("60/60")).to_be_visible()
     # Whoever comes back finds the way out as well.

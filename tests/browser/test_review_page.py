@@ -100,7 +100,7 @@ def test_three_reviewers_at_once(studio: Studio, visitor: Visitors) -> None:
     photograph(room, "review-share-dialog")
     room.get_by_role("button", name="Revoke").click()
     until(room, lambda: vidgen.reviews.links(project.id)[0].revoked_at, "the link revoked")
-    expect(ann.get_by_text("This link does not work any more")).to_be_visible()
+    expect(ann.get_by_text("This link no longer works")).to_be_visible()
     for page in (ann, bo, cy):
         expect(page.locator("video")).to_have_count(0)
     # What the browser says of a page that is gone is no fault of the page.

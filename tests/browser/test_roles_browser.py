@@ -85,7 +85,7 @@ def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
     page.get_by_label("name").fill("Vi")
     page.get_by_label("Password").fill("a guess")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("This password opens nothing here. Check it, or ask an owner.")
+    expect(page.get_by_role("alert")).to_have_text("The password is wrong. Check it, or ask an owner.")
     expect(page.get_by_label("name")).to_have_value("Vi")
     keep_picture(page, "sign-in")
     shut_out(page, locked, made.id)
@@ -200,7 +200,7 @@ def test_an_account_of_the_organisation_has_the_role_of_its_address(
     page.get_by_role("link", name="Li · maker").click()
     page.get_by_role("button", name="Sign out").click()
 
-    # What was copied before opens nothing any more, with Streamlit's own cookie alone neither.
+    # What was copied before no longer works, with Streamlit's own cookie alone neither.
     streamlit_s = [cookie for cookie in copied if cookie["name"].startswith("_streamlit_user")]
     for width, cookies in ((1301, copied), (1302, streamlit_s)):
         assert cookies

@@ -107,7 +107,7 @@ def test_a_row_opens_its_history_and_keeps_what_is_typed_there(
     field.press_sequentially("grok:half")
     with studio.vidgen.store.write() as tx:
         tx.tasks.note(tasks[-1].id, polled_at=studio.vidgen.tasks.get(tasks[-1].id).created_at)
-    expect(dialog.get_by_text("Last asked")).to_be_visible()
+    expect(dialog.get_by_text("Last polled")).to_be_visible()
 
     expect(field).to_have_value("grok:half")
     keep_picture(page, "history")

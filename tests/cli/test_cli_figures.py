@@ -39,7 +39,7 @@ def test_a_dispute_of_nothing_says_so_and_one_of_everything_is_a_zip(
     vidgen: Vidgen, shot_list: Path, tmp_path: Path
 ) -> None:
     said = vidgen("dispute", "--to", str(tmp_path))
-    assert (said.status, "Nothing fits" in said.err) == (2, True)
+    assert (said.status, "No attempt that was sent matches" in said.err) == (2, True)
     assert vidgen("dispute", "--to", str(tmp_path), "--error", "nonsense").status == 2
     vidgen("import", str(shot_list))
     vidgen("generate", "--all", "--yes")

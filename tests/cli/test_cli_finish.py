@@ -31,7 +31,7 @@ def test_one_take_and_then_all_chosen_takes_are_enlarged(chosen: Vidgen) -> None
     assert chosen("run", "--until-done").status == 0
 
     seen = chosen("finish", "--chosen", "--upscale", "--dry-run", "--json")
-    assert (seen.json["tasks"], "Take 2 stands in for it already" in seen.err) == (1, True)
+    assert (seen.json["tasks"], "Take 2 replaces it already" in seen.err) == (1, True)
     both = chosen("finish", "--chosen", "--upscale", "--ceiling", "1", "--json")
     assert both.status == 1
     assert [task["shot"] for task in both.json["queued"]] == ["2.0"]

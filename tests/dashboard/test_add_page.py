@@ -259,7 +259,7 @@ def test_links_into_the_own_network_are_refused_with_the_way_out(screen: Screen)
     screen.at.text_area(key="add_paste").set_value("http://127.0.0.1:9/a.jpg zoom").run()
     screen.press("add_paste_go")
 
-    assert "lies in a private network" in screen.words()
+    assert "is in a private network" in screen.words()
     assert screen.at.button(key="add_act").disabled
 
 
@@ -310,7 +310,7 @@ def test_starting_over_forgets_the_files(screen: Screen, tmp_path: Path) -> None
 def test_files_that_got_lost_on_the_way_are_told_of(screen: Screen) -> None:
     screen.act(lambda: drop.receive({"files": ["gone.png"], "failed": 1}, forms._came))
 
-    assert "2 files could not be brought in" in screen.toasts()
+    assert "2 files could not be uploaded" in screen.toasts()
 
 
 def test_a_single_shot_comes_with_its_frames_references_and_wishes(

@@ -59,7 +59,7 @@ def test_a_person_answers_an_order_in_a_dialog(screen: Screen, answer: str, stat
     screen.open("shots")
     assert "planner wants to order 2 tasks" in screen.words()
     screen.press(f"agent_answer_{quote.id}")
-    assert "limit of the day" in screen.words()
+    assert "daily limit" in screen.words()
     screen.press(answer)
     assert screen.app.quotes.get(quote.id).state is state
     assert "planner wants to order" not in screen.words()

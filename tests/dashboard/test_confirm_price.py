@@ -1,4 +1,4 @@
-"""A take that waits for a yes to its price: looked at, answered once, never by a stray click."""
+"""A take that waits for its price to be confirmed: looked at, answered once, never by a stray click."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def under_way(screen: Screen, stage: str) -> Task:
 
 def test_a_yes_is_asked_for_with_its_price_and_said_once(screen: Screen, said: list[tuple[int, Money | None]]) -> None:
     task = under_way(screen, WAITING_FOR_CONFIRMATION)
-    assert "waits for a yes to its price" in screen.takes()["v1"]["facts"]
+    assert "waits for its price to be confirmed" in screen.takes()["v1"]["facts"]
     assert screen.takes()["v1"]["confirm"]
 
     screen.do(do="confirm", task=task.id)

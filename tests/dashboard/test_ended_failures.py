@@ -26,7 +26,7 @@ from vidgen_core.services.notifications.messages import of_batch
 from vidgen_core.web import serve
 
 FAILURE = Failure(kind=ErrorKind.OVERLOADED, code="provider_saturated", params={"provider": "yunwu", "said": "Full."})
-PROMISE, NOW = "tries again", "Yunwu API had no capacity. Retry later, or choose another model."
+PROMISE, NOW = "tries again", "Yunwu API had no capacity. Generate again later, or choose another model."
 
 
 @pytest.fixture
@@ -100,4 +100,4 @@ def test_in_the_api_the_lists_the_log_the_notices_and_on_the_command_line(
     assert attempt["error"].startswith(NOW)
     cli_session.text.cache_clear()
     assert run(["tasks", "--project", "ep01"]) == 0
-    assert "Retry later" in " ".join(capsys.readouterr().out.split())
+    assert "Generate again later" in " ".join(capsys.readouterr().out.split())

@@ -68,7 +68,7 @@ def test_an_enlarged_take_is_marked_and_its_menu_leads_back(screen: Screen, file
     screen.do(do="use_finished", take=larger)
     assert screen.app.takes.get(larger).stands_in
     screen.open("export")
-    assert "1 chosen take goes out finished." in screen.words()
+    assert "1 chosen take is exported extended or enlarged." in screen.words()
 
 
 def _end(screen: Screen, task_id: int, files: dict[str, str], parent: int) -> int:

@@ -47,7 +47,7 @@ def test_lines_are_read_newest_first_with_level_and_words(screen: Screen) -> Non
     screen.open("log")
 
     assert lines(screen) == [
-        ":red[❌ Error] Task 1.0 v1 failed: The account has no money left. Top it up with the provider, then retry.",
+        ":red[❌ Error] Task 1.0 v1 failed: The account has no balance left. Top it up with the provider, then generate again.",
         ":blue[ℹ️ Info] Task 1.0 v1 started (attempt 1)",
     ]
 
@@ -59,7 +59,7 @@ def test_the_tail_may_stand_last(screen: Screen) -> None:
 
     screen.choose("log_order", "last")
 
-    assert [line.split("] ")[1] for line in lines(screen)] == ["Submitting is paused", "Submitting goes on"]
+    assert [line.split("] ")[1] for line in lines(screen)] == ["Submitting is paused", "Submitting continues"]
 
 
 def test_people_search_for_what_they_read(screen: Screen) -> None:
@@ -67,7 +67,7 @@ def test_people_search_for_what_they_read(screen: Screen) -> None:
     write(screen, "task_started", shot="2.0", take=1, attempt=1)
     screen.open("log")
 
-    screen.at.text_input(key="log_q").set_value("is made").run()
+    screen.at.text_input(key="log_q").set_value("is generated").run()
 
     assert len(lines(screen)) == 1
     screen.at.text_input(key="log_q").set_value("nobody says this").run()

@@ -74,7 +74,7 @@ def test_every_line_has_a_sentence(lang: str, codes: set[str]) -> None:
 def test_a_cause_is_put_into_words() -> None:
     said = log_sentence(get_text("en"), line("task_failed", shot="1.0", take=2, kind="balance", cause="balance"))
 
-    assert said.startswith("Task 1.0 v2 failed: The account has no money left.")
+    assert said.startswith("Task 1.0 v2 failed: The account has no balance left.")
 
 
 def test_an_unfamiliar_code_speaks_for_itself() -> None:

@@ -135,7 +135,7 @@ def test_what_a_picture_does_not_follow_is_said_before_the_click_and_marked_afte
 
     said = screen.words()
     assert "takes no seed" in said
-    assert "as 1024x1536, which is another ratio" in said
+    assert "as 1024x1536, which is another aspect ratio" in said
 
 
 def test_pictures_for_all_that_miss_one_are_counted_priced_and_queued(screen: Screen) -> None:

@@ -115,7 +115,7 @@ def test_the_strip_says_what_came_of_a_walk_until_that_is_read(screen: Screen) -
     note_run(screen.app.context, screen.project.id, walk, on=False, note="done", clips=2)
     screen.open("log")
     assert "the rough cut has 2 shots" in screen.words()
-    assert "refused because of its content" in screen.words()
+    assert "content was refused" in screen.words()
 
     screen.press("way_dismiss")
     assert "the rough cut has 2 shots" not in screen.words()

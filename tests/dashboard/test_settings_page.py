@@ -213,7 +213,7 @@ def test_a_connection_that_cannot_be_made_is_said_in_one_line_without_the_key(sc
     screen.press("key_test_yunwu")
 
     (line,) = [error.value for error in screen.at.error]
-    assert "It does not work" in line
+    assert "Not connected" in line
     assert SECRET not in line
 
 

@@ -134,7 +134,7 @@ def test_the_end_of_a_batch_is_told_once(screen: Screen) -> None:
     assert not screen.toasts()
     screen.fail(second, ErrorKind.MODERATION)
     screen.run()
-    assert screen.toasts() == "All done: 0 made, 2 failed."
+    assert screen.toasts() == "All tasks ended: 0 done, 2 failed."
     screen.run()
     assert not screen.toasts()
 
@@ -152,7 +152,7 @@ def test_each_stop_says_how_many_and_what_it_costs(screen: Screen) -> None:
     screen.submit(first)
     screen.run()
     said = {name: (label, help_) for name, label, help_, _ in screen.header()["stops"]}
-    assert said["pause"][0] == "Pause submitting, 1 running goes on"
+    assert said["pause"][0] == "Pause submitting, 1 running continues"
     assert said["unsent"][0] == "Cancel 2 not submitted"
     assert said["give_up"][0] == "Give up waiting for 1"
     assert "may still be charged" in said["give_up"][1]
@@ -192,9 +192,9 @@ def test_a_lane_the_runner_holds_back_says_why_and_goes_on_at_a_click(screen: Sc
     with screen.app.store.write() as tx:
         tx.state.put("lane.yunwu", hold)
     screen.run()
-    assert "Yunwu API is held: " in screen.words()
+    assert "Yunwu API is paused: " in screen.words()
     screen.press("go_on_yunwu")
-    assert "is held" not in screen.words()
+    assert "is paused" not in screen.words()
 
 
 @pytest.mark.parametrize("code", ["lane_database_behind", "lane_store_unwritable"])
@@ -211,7 +211,7 @@ def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -
     assert len([name for name in buttons(screen) if name.startswith("go_on_")]) == 1
     said = {line for line in screen.words().splitlines() if "database" in line}
     assert len(said) == 1
-    assert "is held" not in screen.words()
+    assert "is paused" not in screen.words()
     screen.press(next(name for name in buttons(screen) if name.startswith("go_on_")))
     assert "database" not in screen.words()
 
@@ -221,7 +221,7 @@ def test_a_runner_that_fell_silent_is_told_with_the_way_on(screen: Screen) -> No
     with screen.app.store.write() as tx:
         tx.heartbeat.beat(Heartbeat(pid=1, host="studio", started_at=seen, at=seen))
     screen.run()
-    assert "last sign of life 3 minutes ago" in screen.words()
+    assert "last reported 3 minutes ago" in screen.words()
 
 
 def test_a_runner_elsewhere_is_named(screen: Screen) -> None:

@@ -150,6 +150,6 @@ def test_a_take_under_way_says_how_far_it_is_and_makes_nothing_up(screen: Screen
     screen.run()
     with_percent, without = screen.takes()["v1"], screen.takes()["v2"]
     assert (with_percent["percent"], without["percent"]) == (45, None)
-    assert with_percent["facts"].startswith("45 % · ")
+    assert with_percent["facts"].startswith("45% · ")
     assert "%" not in without["facts"]
     assert "Cancel" in without["menu"]

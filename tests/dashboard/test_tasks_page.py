@@ -51,7 +51,7 @@ def test_a_row_says_in_words_how_its_take_stands(screen: Screen) -> None:
     assert row["provider"] == "Yunwu API · grok-video-3"
     assert row["key"] == "main ••x4KR"
     assert row["cost"] == "≈¥0.40"
-    assert "refused because of its content" in row["error"]
+    assert "content was refused" in row["error"]
 
 
 def test_the_status_filter_is_in_the_address_in_words_of_no_language(screen: Screen) -> None:
@@ -235,7 +235,7 @@ def test_a_large_wish_is_worked_off_in_pieces(screen: Screen, monkeypatch: pytes
     screen.press("confirm_act")
     screen.run()
 
-    assert "10 tasks were taken off the list" in screen.words()
+    assert "10 tasks were removed from the list" in screen.words()
     assert not screen.app.tasks.ids(screen.project.id)
     screen.press("tasks_undo")
     assert len(screen.app.tasks.ids(screen.project.id)) == 10

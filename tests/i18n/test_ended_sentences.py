@@ -13,7 +13,7 @@ from vidgen_core.i18n import get_text
 from vidgen_core.i18n.text import catalogue_files
 
 PROMISES = {
-    "en": re.compile(r"Vidgen (tries again|waits and goes on)"),
+    "en": re.compile(r"Vidgen (tries again|waits and continues)"),
     "zh": re.compile(r"Vidgen (稍后)?(会(自动)?重试|会等待后自动继续|会稍候自动继续)"),
 }
 
@@ -35,7 +35,7 @@ def test_every_sentence_that_promises_a_try_has_one_for_the_end(lang: str) -> No
     assert not [said for said in ended.values() if PROMISES[lang].search(said)]
 
 
-@pytest.mark.parametrize(("lang", "now"), [("en", "Retry later"), ("zh", "稍后手动重试")])
+@pytest.mark.parametrize(("lang", "now"), [("en", "Generate again later"), ("zh", "稍后重新生成")])
 def test_a_failure_speaks_of_the_end_unless_its_task_goes_on(lang: str, now: str) -> None:
     t = get_text(lang, strict=True)
     failures = [

@@ -141,7 +141,7 @@ def test_the_command_line_names_the_first_broken_line_and_writes_lists(
     assert "The ledger is whole: 6 lines" in " ".join(capfd.readouterr().out.split())
     assert run(["ledger", "export", "--to", str(tmp_path / "ledger.csv")]) == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "ledger.csv").read_text("utf-8-sig"))))
-    assert {(row["Our price"], row["Provider's number"], row["Job id"]) for row in rows} == {
+    assert {(row["Our price"], row["Provider's number"], row["Remote id"]) for row in rows} == {
         ("0.4", "0.5", "job-1"),
         ("0.4", "0.5", "job-2"),
     }

@@ -97,7 +97,7 @@ def test_the_pack_names_jobs_times_keys_charges_and_raw_answers(app: Vidgen, sen
     assert (line["cost"], line["currency"], line["charge"]) == ("0.4", "CNY", "charged")
     assert line["answer"] == '{"status": "failed"}'
     assert line["sent_at"].endswith("Z")
-    assert rows[0][9] == "Job id at the provider"
+    assert rows[0][9] == "Remote id"
     assert rows[1][9] == "'=cmd|job-1", "no spreadsheet takes it for a formula"
     assert "1 × charged (named by the provider): 0.4 CNY" in note
 

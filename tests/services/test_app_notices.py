@@ -204,7 +204,7 @@ def test_a_provider_that_stands_still_is_told_once_and_again_only_after_it_went_
         wait_until(lambda: len(group.told) == 2)
     said = group.told[0][1]
     assert (said["event"], said["provider"], said["reason"]) == ("paused", "kie", "lane_disk_full")
-    assert said["text"].startswith("Vidgen: KIE Veo3 stands still. The disk")
+    assert said["text"].startswith("Vidgen: KIE Veo3 is paused. The disk")
 
 
 def test_a_project_at_its_budget_is_told_once(

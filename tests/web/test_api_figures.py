@@ -35,7 +35,7 @@ def test_figures_are_asked_for_by_project_period_and_provider(client: TestClient
     assert client.get("/api/figures", params={"until": "2020-01-01"}).json()["attempts"] == 0
     listed = client.get("/api/figures.csv", headers={"Accept-Language": "zh"})
     assert listed.headers["content-type"].startswith("text/csv")
-    assert "整段时间,,可能已扣,0.4,CNY" in listed.content.decode("utf-8-sig")
+    assert "整段时间,,可能已扣费,0.4,CNY" in listed.content.decode("utf-8-sig")
 
 
 def test_wrong_questions_are_answered_by_a_sentence(client: TestClient) -> None:

@@ -41,7 +41,7 @@ def test_a_task_that_waits_for_nothing_says_so(client: TestClient, task_id: int)
     confirmed = client.post(f"/api/tasks/{task_id}/confirm", json={"amount": 1, "currency": "credits"})
 
     assert (asked.status_code, confirmed.status_code) == (409, 409)
-    assert "waits for no yes" in asked.text
+    assert "has no price to confirm" in asked.text
 
 
 @pytest.mark.parametrize("body", [{}, {"amount": -1, "currency": "credits"}, {"amount": "much", "currency": "credits"}])

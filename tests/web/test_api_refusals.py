@@ -190,14 +190,14 @@ def test_a_change_of_what_was_edited_elsewhere_is_refused(client: TestClient, vi
     [
         (
             {"shot_ids": ["x"]},
-            "shot_ids.0 is not as it should be: it must be a whole number",
+            "shot_ids.0 is not valid: it must be a whole number",
             "shot_ids.0 不正确：必须是整数",
         ),
-        ({"takes": 9, "all": True}, "takes is not as it should be: it must be at most 5", "takes 不正确：不能大于 5"),
-        ({"all": True, "how": 1}, "how is not as it should be: there is no such field", "how 不正确：没有这个字段"),
+        ({"takes": 9, "all": True}, "takes is not valid: it must be at most 5", "takes 不正确：不能大于 5"),
+        ({"all": True, "how": 1}, "how is not valid: there is no such field", "how 不正确：没有这个字段"),
         (
             {"all": True, "provider": "images"},
-            "provider is not as it should be: it must be one of: ",
+            "provider is not valid: it must be one of: ",
             "只能是以下之一：",
         ),
         ({"all": True, "model": "m" * 201}, "it must have at most 200 characters", "最多 200 个字符"),

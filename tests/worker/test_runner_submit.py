@@ -296,7 +296,7 @@ def test_what_nobody_can_describe_for_the_moment_waits_in_the_queue_and_goes_on_
     assert (waiting.status, bench.attempts(task), bench.provider.sent) == (TaskStatus.QUEUED, [], [])
     error = TaskError.of(waiting, get_text("en"))
     assert error is not None
-    assert "How scripted is asked stands in KIE’s live list alone" in error.message
+    assert "The parameters of scripted are only in KIE’s live list" in error.message
 
     away.clear()
     done_now = bench.wait(task, COMPLETED, FAILED)

@@ -30,7 +30,7 @@ def status_colour(status: TaskStatus) -> Colour:
 
 
 def status_badge(t: Text, status: TaskStatus, detail: str = "") -> None:
-    """Icon, word and colour of a state, with something behind it where it helps, e.g. ``75 %``."""
+    """Icon, word and colour of a state, with something behind it where it helps, e.g. ``75%``."""
     label = t.status(status) + (f" · {detail}" if detail else "")
     st.badge(label, icon=STATUS_ICONS[status], color=status_colour(status))
 

@@ -272,7 +272,7 @@ def _columns(t: Text, opened: Callable[[], None] | None) -> dict[str, Any]:
             color=[BADGES[VERDICT_COLOURS[verdict]] for verdict in Verdict],
         ),
         "progress": column.ProgressColumn(
-            t("tasks.column.progress"), width=110, min_value=0, max_value=100, format="%d %%"
+            t("tasks.column.progress"), width=110, min_value=0, max_value=100, format="%d%%"
         ),
         "prompt": column.TextColumn(t("tasks.column.prompt"), width=240),
         "error": column.TextColumn(t("tasks.column.error"), width=240),

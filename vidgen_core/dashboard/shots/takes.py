@@ -227,7 +227,7 @@ def _under_way(context: CardContext, task: Task) -> dict[str, Any]:
 def _facts(t: Text, task: Task) -> list[str]:
     moment = now()
     working = task.status is TaskStatus.PROCESSING
-    facts = [f"{task.progress} %"] if working and task.progress is not None else []
+    facts = [f"{task.progress}%"] if working and task.progress is not None else []
     if working and task.stage and task.stage not in _PLAIN_STAGES:
         facts.append(t(f"shots.stage.{task.stage}") if t.has(f"shots.stage.{task.stage}") else task.stage)
     spent = elapsed(task, moment)

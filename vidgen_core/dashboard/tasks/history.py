@@ -91,7 +91,7 @@ def _summary(visit: Visit, task: Task) -> None:
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         under_way = task.status in LIVE and task.progress is not None
-        status_badge(t, task.status, f"{task.progress} %" if under_way else "")
+        status_badge(t, task.status, f"{task.progress}%" if under_way else "")
         st.markdown(f"{mode_label(t, task.provider)} · {plain(task.model)}", width="content")
         st.markdown(task_table.cost(t, task), width="content")
     picture = task_table.image_url(task)

@@ -121,3 +121,30 @@ def test_what_stands_as_it_was_read_is_told_by_one_statement(store: Store) -> No
         assert (tx.tasks.is_unchanged(one, None), tx.tasks.is_unchanged(other, None)) == (True, False)
         tx.tasks.note(one.id, progress=5)
         assert not tx.tasks.is_unchanged(one, None)
+
+
+def test_a_change_that_waits_is_not_made_for_a_statement_apart_from_it(store: Store) -> None:
+    one, other = queue(store, 2)
+    with store.write() as tx:
+        begun = [tx.attempts.begin(task.id, YUNWU, "m", "k", "k", None, None) for task in (one, other)]
+        tx.tasks.moved(tx.tasks.get(one.id), TaskStatus.PENDING)
+        again = tx.attempts.add(other.id, YUNWU, "m", "k", "k", None, None)
+        assert (again.number, len(tx._soon)) == (begun[1].number + 1, 1)
+        assert tx.tasks.get(one.id).status is TaskStatus.PENDING
+
+
+def test_what_this_transaction_has_changed_stands_as_it_was_told(store: Store) -> None:
+    [queued] = queue(store, 1)
+    with store.write() as tx:
+        attempt = tx.attempts.begin(queued.id, YUNWU, "m", "k", "k", None, None)
+        task = tx.tasks.get(queued.id)
+    with store.write() as tx:
+        moved = tx.tasks.moved(task, TaskStatus.PROCESSING)
+        sent = tx.attempts.updated(attempt, state=AttemptState.SENDING)
+        assert moved is not None
+        assert tx.tasks.is_unchanged(moved, sent)
+        assert not tx.tasks.is_unchanged(task, attempt)
+        tx.tasks.note_at_commit(moved, unchanged=True, progress=5)
+    with store.read() as fresh:
+        now_so = fresh.tasks.get(task.id)
+        assert tx.tasks.is_unchanged(now_so, fresh.attempts.get(attempt.id))

@@ -14,7 +14,7 @@ from vidgen_core.domain.tasks import TaskStatus
 TASKS = 30
 #: Statements of one task from the queue to its file, and of one transaction however many tasks it changes: changes that come at
 #: once share one. Those of triggers are not among them.
-OF_A_TASK, OF_A_TRANSACTION = 8, 6
+OF_A_TASK, OF_A_TRANSACTION = 3, 6
 #: Transactions of a task, where no two tasks change at once.
 COMMITS = 6
 

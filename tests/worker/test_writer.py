@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
 import pytest
+from sqlalchemy import event
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Journal, Store, Tx
@@ -52,6 +53,36 @@ async def test_many_changes_share_a_commit(store: Store, writer: GroupCommit) ->
 
     # The revision rises once a transaction.
     assert store.revision() - before < 50
+
+
+async def test_what_was_read_is_known_until_somebody_else_writes(
+    locations: Locations, store: Store, writer: GroupCommit
+) -> None:
+    asked: list[str] = []
+    event.listen(store._writer, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    async def value(task_id: int | None = 1) -> tuple[object, bool]:
+        asked.clear()
+        found = await writer.do(lambda tx: tx.state.get("a"), task_id)
+        return found, any("FROM state" in one for one in asked)
+
+    await writer.do(put("a"), 1)
+    assert await value() == ("a", False)
+    with closing(Store.open(locations.database)) as other, other.write() as tx:
+        tx.state.put("a", "theirs")
+    assert await value() == ("theirs", True)
+    assert await value() == ("theirs", False)
+
+    def change(tx: Tx) -> None:
+        tx.state.put("a", "undone")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await writer.do(change, 1)
+    assert await value() == ("theirs", True)
+    # What is about no task may have changed anything.
+    assert await value(None) == ("theirs", False)
+    assert await value() == ("theirs", True)
 
 
 async def test_what_arrives_while_a_transaction_begins_is_in_it(

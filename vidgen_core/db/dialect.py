@@ -171,6 +171,13 @@ def spelled(sql: str, database: str) -> str:
     return done if done == sql else spelled(done, database)
 
 
+def data_version(driver: Any) -> int | None:
+    """A number that changes with the commits of other connections; None where the database tells none."""
+    if not isinstance(driver, sqlite3.Connection):
+        return None
+    return int(driver.execute("PRAGMA data_version").fetchone()[0])
+
+
 def in_transaction(driver: Any) -> bool:
     """Whether a connection of the driver is in a transaction that can still be committed."""
     if isinstance(driver, sqlite3.Connection):

@@ -115,7 +115,8 @@ class Store:
         )
         #: Told the last line of the ledger after each commit that added to it, outside of every transaction.
         self.witness: Callable[[Head], None] | None = None
-        self._ledger_grew = False
+        #: The last line that the open transaction has added, where it is no server that does.
+        self._line: Head | None = None
         self._witnessed: Head | None = None
         #: Where it is, for people.
         self.place = backend.place
@@ -199,8 +200,9 @@ class Store:
                 if request is not None:
                     tx.requests.mark_written(request)
                 tx.add_rest()
+                head = self._line
                 # A server adds the lines itself, where nobody here hears of it.
-                if self.witness is not None and (self._ledger_grew or self.is_shared):
+                if self.witness is not None and self.is_shared:
                     head = tx.chain.head()
                 tx.commit()
                 if tx.number is not None:
@@ -220,11 +222,11 @@ class Store:
         finally:
             self._release()
 
-    def _note_line(self) -> None:
-        self._ledger_grew = True
+    def _note_line(self, line: Head) -> None:
+        self._line = line
 
     def _release(self) -> None:
-        self._owner, self._ledger_grew = None, False
+        self._owner = self._line = None
         self._lock.release()
 
     def revision(self) -> int:

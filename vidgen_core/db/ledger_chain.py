@@ -132,15 +132,16 @@ def functions() -> tuple[str, str]:
     )
 
 
-def register(connection: sqlite3.Connection, told: Callable[[], None]) -> None:
+def register(connection: sqlite3.Connection, told: Callable[[Head], None]) -> None:
     """Give a connection the functions that the triggers call.
 
-    :param told: called whenever a line is added
+    :param told: called with each line that is added
     """
 
-    def hashed(*parts: Any) -> str:
-        told()
-        return line_hash(*parts)
+    def hashed(n: int, *parts: Any) -> str:
+        line = Head(n, line_hash(n, *parts))
+        told(line)
+        return line.hash
 
     connection.create_function("ledger_hash", 6, hashed)
     connection.create_function("ledger_paid", 1, _is_paid, deterministic=True)

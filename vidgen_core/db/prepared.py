@@ -66,10 +66,12 @@ class PreparedStatement:
     """A statement that is compiled once for each set of columns that it is given.
 
     :param statement: without a list whose length is known only when it is run, and without defaults of Python
+    :param apart: what it reads and writes is nothing that changes which wait (``Transaction.soon``) write or count
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, *, apart: bool = False) -> None:
         self.statement = statement
+        self.apart = apart
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def run(self, connection: Connection, parameters: Any = None) -> FetchedRows:

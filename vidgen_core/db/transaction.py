@@ -25,7 +25,7 @@ CHANNEL = "vidgen"
 _NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 _NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
 _THIS_REVISION: Final = PreparedStatement(REVISION)
-_NEXT_REVISION: Final = PreparedStatement(_NEXT)
+_NEXT_REVISION: Final = PreparedStatement(_NEXT, apart=True)
 #: The seconds since 1970 at a server.
 TIME: Final = select(cast(extract("epoch", func.clock_timestamp()), Double))
 _TIME: Final = PreparedStatement(TIME)
@@ -42,6 +42,17 @@ class Begun(NamedTuple):
 CURRENT: Final[ContextVar[Begun | None]] = ContextVar("vidgen_request", default=None)
 
 
+class Known(NamedTuple):
+    """What a transaction has read and written, by ``Transaction.known``."""
+
+    #: As ``dialect.data_version`` tells it.
+    version: int | None
+    kept: dict[Hashable, Any]
+
+
+NOTHING: Final = Known(None, {})
+
+
 class Transaction:
     """An open transaction of the database."""
 
@@ -56,6 +67,7 @@ class Transaction:
         #: The rows that are changed soon.
         self._rows: set[Hashable] = set()
         self._kept: dict[Hashable, Any] = {}
+        self._version: int | None = None
 
     @property
     def database(self) -> str:
@@ -63,7 +75,7 @@ class Transaction:
         return self._connection.dialect.name
 
     def soon(self, row: Hashable, statement: PreparedStatement, values: dict[str, Any]) -> None:
-        """Change one row before anything else is asked or changed, together with other rows that are changed likewise.
+        """Change one row before anything else is asked or changed that is not apart from it, together with other rows that are changed likewise.
 
         :param row: which one; a row that is there
         """
@@ -89,6 +101,16 @@ class Transaction:
         waiting, self._last = self._last, []
         for statement, rows in _alike(waiting):
             self._run(statement, rows)
+
+    def go_on(self, before: Known) -> None:
+        """Know what an earlier transaction of this connection has known, if no other connection has written since."""
+        self._version = dialect.data_version(self._connection.connection.driver_connection)
+        if self._version is not None and self._version == before.version:
+            self._kept = before.kept
+
+    def all_known(self) -> Known:
+        """What ``go_on`` goes on with, once this is committed."""
+        return Known(self._version, self._kept)
 
     def known(self, what: Hashable, read: Callable[[], T]) -> T:
         """What was read in this transaction before, else what ``read`` returns; whoever changes it says so (``keep``)."""
@@ -119,7 +141,7 @@ class Transaction:
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]: ...
     def execute(self, statement: Executable | PreparedStatement, parameters: Any = None) -> Any:
         """Run a statement in this transaction."""
-        if self._soon:
+        if self._soon and not (isinstance(statement, PreparedStatement) and statement.apart):
             self._change()
         return self._run(statement, parameters)
 

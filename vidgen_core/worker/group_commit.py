@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vidgen_core.db import Journal, Store, Tx
+from vidgen_core.db.transaction import NOTHING
 from vidgen_core.domain.errors import FileError
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class GroupCommit:
         self._any, self._urgent = asyncio.Event(), asyncio.Event()
         self._ended = False
         self._free = asyncio.Lock()
+        #: What the last transaction knew, if all of it was about tasks.
+        self._known = NOTHING
         #: A thread of its own: those of the loop may all be busy with names, files and pictures.
         self._disk = ThreadPoolExecutor(1, "vidgen-writer")
         self._writing = asyncio.create_task(self._run(), name="writer")
@@ -82,6 +85,7 @@ class GroupCommit:
     async def alone(self, operation: Callable[[Tx], T]) -> T:
         """Run ``operation`` in a transaction of its own; from then until the caller waits again nothing else runs."""
         async with self._free:
+            self._known = NOTHING
             with self._store.write() as tx:
                 return operation(tx)
 
@@ -117,10 +121,12 @@ class GroupCommit:
         :param joined: with what arrives until all of them are made
         """
         results: list[Any] = []
+        before, self._known = self._known, NOTHING
         try:
             tx = await self._loop.run_in_executor(self._disk, self._store.begin)
             try:
                 with self._store.translated():
+                    tx.go_on(before)
                     while len(results) < len(batch) or (joined and self._changes and len(batch) < MOST):
                         if joined:
                             batch, self._changes = [*batch, *self._changes], []
@@ -139,6 +145,8 @@ class GroupCommit:
             await self._commit_apart(batch, len(results), error)
             return
         tx.tell()
+        if all(change.task_id is not None for change in batch):
+            self._known = tx.all_known()
         for change, result in zip(batch, results, strict=True):
             change.future.set_result(result)
 

@@ -10,7 +10,6 @@ import os
 import platform
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from vidgen_core.db import Tx
@@ -43,6 +42,8 @@ HEARTBEAT = 2.0
 AGAIN = 1.0
 #: Orders of a provider on their way at once: with more, whatever else is due would wait for all of them.
 STARTING = 64
+#: Queued tasks of a provider that are read beyond those that may begin, until the store is looked at again.
+AHEAD = 16
 
 
 class Scheduler:
@@ -73,6 +74,8 @@ class Scheduler:
         self.problem: StoreError | None = None
         #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
         self._queue: tuple[set[ProviderId], bool] | None = None
+        #: What goes next by provider, as it was read last.
+        self._ahead: dict[ProviderId, list[Task]] = {}
         #: Whether more tasks may begin than are beginning.
         self._more = False
         #: Whether a job has ended or the store has changed since queued tasks were last started.
@@ -182,6 +185,7 @@ class Scheduler:
             return
         self._revision, self._may_fill, self._queue = revision, True, None
         self._ctx.seen.clear()
+        self._ahead.clear()
         news, asked = self._ctx.read(self._news)
         for active in news:
             self._take_up(active)
@@ -256,7 +260,11 @@ class Scheduler:
         if free <= 0 or not self._may_submit(mode):
             return
         now = self._ctx.clock()
-        waiting, folders = self._ctx.read(lambda tx: self._next(tx, mode, free, now))
+        waiting = self._known_next(mode)[:free]
+        if len(waiting) < free:
+            self._ctx.read(lambda tx: self._read_next(tx, mode, free, now))
+            waiting = self._known_next(mode)[:free]
+        folders = {path.parent for path in download.targets(waiting, self._ctx)}
         if waiting and keyless:
             # They were queued, but nobody has confirmed their price with this key.
             self._ctx.pauses.pause(mode, KEY_CAME, by_itself=False, provider=mode.value)
@@ -270,14 +278,23 @@ class Scheduler:
             if not self._begin(task):
                 return
 
-    def _next(self, tx: Tx, mode: ProviderId, free: int, now: datetime) -> tuple[list[Task], set[Path]]:
-        """The queued tasks that may go next, and the folders of their files; notes when more of them will be due."""
+    def _known_next(self, mode: ProviderId) -> list[Task]:
+        """The queued tasks that were read and may go next; the claim compares each with its row."""
+        kept_back = self._ctx.budget.projects
+        ahead = [
+            task
+            for task in self._ahead.get(mode, ())
+            if task.id not in self._active and task.project_id not in kept_back
+        ]
+        self._ahead[mode] = ahead
+        return ahead
+
+    def _read_next(self, tx: Tx, mode: ProviderId, free: int, now: datetime) -> None:
+        """Read which queued tasks may go next, and note when more of them will be due."""
         claiming = sum(active.task.status is TaskStatus.QUEUED for active in self._active.values())
-        tasks = tx.tasks.claimable(mode, now, free + claiming, self._ctx.budget.projects)
-        waiting = [task for task in tasks if task.id not in self._active][:free]
-        if len(waiting) < free and (due := tx.tasks.next_due(mode, now)) is not None:
+        self._ahead[mode] = tx.tasks.claimable(mode, now, free + claiming + AHEAD, self._ctx.budget.projects)
+        if len(self._known_next(mode)) < free and (due := tx.tasks.next_due(mode, now)) is not None:
             self._next_due_at = min(due, self._next_due_at or due)
-        return waiting, {path.parent for path in download.targets(tx, waiting, self._ctx)}
 
     def _may_submit(self, mode: ProviderId) -> bool:
         pause = self._ctx.pauses.of(mode)
@@ -320,6 +337,7 @@ class Scheduler:
             wanted, self._queue = self._ctx.read(read)
             if wanted:
                 await self._ctx.writer.do(lambda tx: chain.carry_out(tx, wanted))
+                self._ahead.clear()
                 _, self._queue = self._ctx.read(read)
         return self._queue[0]
 
@@ -335,6 +353,7 @@ class Scheduler:
         if ripe := ctx.read(canary.ripe):
             await ctx.writer.do(lambda tx: canary.go_on(tx, ripe))
             self._queue = None
+            self._ahead.clear()
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -382,8 +401,10 @@ class Scheduler:
         if following is None:
             self._active.pop(active.task.id, None)
             self._concurrency.drop(active)
-            if self._queue is not None and active.task.status is TaskStatus.QUEUED:
-                self._queue[0].add(active.task.provider)
+            if active.task.status is TaskStatus.QUEUED:
+                self._ahead.pop(active.task.provider, None)
+                if self._queue is not None:
+                    self._queue[0].add(active.task.provider)
             if not active.at_limit:
                 self._may_fill = True
                 self._alarm.set()

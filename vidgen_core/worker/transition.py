@@ -71,10 +71,21 @@ def remember(tx: Tx, active: ActiveTask, rows: Rows) -> None:
 
 def move(tx: Tx, rows: Rows, to: TaskStatus, **columns: Any) -> bool:
     """Compare-and-swap the status; refresh the row either way."""
-    tx.forget((UNDER_WAY, rows.task.provider))
     written = tx.tasks.moved(rows.task, to, **columns)
+    if written is not None:
+        _count(tx, rows.task, to)
     rows.task = written or tx.tasks.get(rows.task.id)
     return written is not None
+
+
+def _count(tx: Tx, task: Task, to: TaskStatus) -> None:
+    """Count on what runs at the provider; a lost answer of a failed task counts by its own time."""
+    what = (UNDER_WAY, task.provider)
+    if TaskStatus.FAILED in (task.status, to):
+        tx.forget(what)
+    elif tx.knows(what):
+        change = (to is TaskStatus.PROCESSING) - (task.status is TaskStatus.PROCESSING)
+        tx.keep(what, tx.kept(what) + change)
 
 
 def change_attempt(tx: Tx, rows: Rows, **columns: Any) -> None:

@@ -10,11 +10,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from vidgen_core.db.backends.backend import Backend
+from vidgen_core.db.ledger_chain import Head
 from vidgen_core.domain.errors import StoreError
 
 
 def backend_of(
-    path_or_url: Path | str, *, checkpoints: bool, timezone: str, on_line: Callable[[], None] | None = None
+    path_or_url: Path | str, *, checkpoints: bool, timezone: str, on_line: Callable[[Head], None] | None = None
 ) -> Backend:
     """The backend of a database.
 

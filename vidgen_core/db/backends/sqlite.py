@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from vidgen_core.db import dialect, ledger_chain, migrations
 from vidgen_core.db.backends.backend import Backend
+from vidgen_core.db.ledger_chain import Head
 from vidgen_core.db.transaction import raw_connection
 
 #: First fixed release of each line that got the fix of the WAL-reset race (sqlite.org, release history).
@@ -35,7 +36,7 @@ class SqliteBackend(Backend):
 
     is_shared = False
 
-    def __init__(self, path: Path, *, checkpoints: bool, on_line: Callable[[], None] | None = None) -> None:
+    def __init__(self, path: Path, *, checkpoints: bool, on_line: Callable[[Head], None] | None = None) -> None:
         super().__init__()
         self.path = path
         self.place = str(path)
@@ -143,11 +144,11 @@ def _pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
     return common if writes else [*common, "PRAGMA query_only=ON"]
 
 
-def _nobody_asks() -> None:
+def _nobody_asks(_line: Head) -> None:
     """The listener for lines of the ledger where there is none."""
 
 
-def _engine(path: Path, *, checkpoints: bool = False, on_line: Callable[[], None] | None = None) -> Engine:
+def _engine(path: Path, *, checkpoints: bool = False, on_line: Callable[[Head], None] | None = None) -> Engine:
     """Connections to the database.
 
     :param on_line: told of each line that is added to the ledger; without it the connections only read

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, type_coerce, update
 
+from vidgen_core.db.dialect import unindexed
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, only
 from vidgen_core.db.schema.columns import UtcTime
@@ -52,14 +53,22 @@ _BEGIN = PreparedStatement(
         ).where(tasks.c.id == bindparam("the_task")),
         include_defaults=False,
     )
-    .returning(*attempts.c)
+    .returning(*attempts.c),
+    # Of a task whose change may wait it reads what no such change writes but that of the attempt before.
+    apart=True,
 )
 _PRESENT_NEW = PreparedStatement(_PRESENT.values(attempts=tasks.c.attempts + 1))
 _GET = PreparedStatement(select(attempts).where(attempts.c.id == bindparam("the_attempt")))
 _OF_TASK = PreparedStatement(
     select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
 )
-_UNRESOLVED = PreparedStatement(
+_PROCESSING = select(func.count()).where(
+    # The last condition is that of the partial index.
+    text("status = 'processing'"),
+    unindexed(tasks.c.provider) == bindparam("the_provider"),
+    text("status IN ('processing', 'downloading')"),
+)
+_UNRESOLVED = (
     select(func.count())
     .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
     .where(
@@ -71,6 +80,7 @@ _UNRESOLVED = PreparedStatement(
         tasks.c.deleted_at.is_(None),
     )
 )
+_UNDER_WAY = PreparedStatement(select(_PROCESSING.scalar_subquery() + _UNRESOLVED.scalar_subquery()))
 _LEFT = PreparedStatement(
     select(attempts)
     .join(tasks, tasks.c.id == attempts.c.task_id)
@@ -153,6 +163,7 @@ class AttemptRepository(Repository):
         row = self.tx.execute(_BEGIN, {"the_task": task_id, **values}).one_or_none()
         if row is None:
             raise NotFound("task_not_found", id=task_id)
+        self.tx.keep(("attempt", row.id), row.rev)
         return _attempt(row)
 
     def reassign(self, attempt_id: int, task_id: int) -> None:
@@ -178,7 +189,7 @@ class AttemptRepository(Repository):
 
         It is written with others before the next statement.
         """
-        self.tx.forget(("attempt", attempt.id))
+        self.tx.keep(("attempt", attempt.id), self.tx.rev)
         given = {"the_attempt": attempt.id, **_columns(columns), "rev": self.tx.rev}
         self.tx.soon(("attempt", attempt.id), _UPDATE, given)
         return attempt.model_copy(update={**columns, "rev": self.tx.rev})
@@ -202,9 +213,9 @@ class AttemptRepository(Repository):
         """Accepted attempts that may still be delivered and with which no task is under way, oldest first."""
         return [_attempt(row) for row in self.tx.execute(_LEFT, {"the_provider": provider})]
 
-    def unresolved(self, provider: ProviderId, since: datetime) -> int:
-        """Number of attempts since then whose answer was lost and whose task failed: their jobs may be running."""
-        return int(self.tx.execute(_UNRESOLVED, {"the_provider": provider, "since": since}).scalar_one())
+    def under_way(self, provider: ProviderId, since: datetime) -> int:
+        """Number of jobs that may be running: tasks being processed, and lost answers since then of tasks that failed."""
+        return int(self.tx.execute(_UNDER_WAY, {"the_provider": provider, "since": since}).scalar_one())
 
     def shift_open_times(self, seconds: float) -> None:
         """Shift the times of open attempts after the system clock was set, so that they are as long ago as before."""

@@ -84,7 +84,7 @@ def _add() -> Executable:
 
 
 # Frequent statements are compiled once.
-_ADD: Final = PreparedStatement(_add())
+_ADD: Final = PreparedStatement(_add(), apart=True)
 _GET: Final = PreparedStatement(_SHOWN.where(takes.c.id == bindparam("the_take")))
 
 
@@ -109,7 +109,8 @@ _TWINS: Final = PreparedStatement(
     select(takes.c.id, takes.c.warnings)
     .where(takes.c.id.in_(union(_first_twins(takes.c.sha256, "sha"), _first_twins(takes.c.content, "the_content"))))
     .order_by(takes.c.id)
-    .limit(_MOST_TWINS)
+    .limit(_MOST_TWINS),
+    apart=True,
 )
 _OF_SHOTS = PreparedStatement(_those(among(takes.c.shot_id, bindparam("ids"))))
 

@@ -212,8 +212,9 @@ class TaskRepository(Repository):
         return [found[task_id] for task_id in ids if task_id in found]
 
     def look_at(self, ids: Collection[int]) -> None:
-        """Read by one statement how tasks and their attempts stand, for ``is_unchanged`` in this transaction."""
-        for row in self.tx.execute(_STANDS, {"ids": listed(ids)}):
+        """Read by one statement how tasks and their attempts stand, if that is not known, for ``is_unchanged``."""
+        unread = [id_ for id_ in ids if not self.tx.knows(("task", id_))]
+        for row in self.tx.execute(_STANDS, {"ids": listed(unread)}) if unread else ():
             self.tx.keep(("task", row.id), (row.rev, row.number, row.attempt_id))
             self.tx.keep(("attempt", row.attempt_id), row.attempt_rev)
 
@@ -225,6 +226,10 @@ class TaskRepository(Repository):
             self.look_at([task.id])
         stands = self.tx.kept(("task", task.id)), self.tx.kept(("attempt", number))
         return stands == ((task.rev, task.shot, number), attempt and attempt.rev)
+
+    def _keep(self, task: Task, attempt_id: int | None) -> None:
+        """Know how a task stands that is changed by this transaction."""
+        self.tx.keep(("task", task.id), (self.tx.rev, task.shot, attempt_id))
 
     def with_deleted(self, ids: Collection[int]) -> list[Task]:
         """As ``many``, with those that were deleted."""
@@ -372,10 +377,6 @@ class TaskRepository(Repository):
         found: datetime | None = self.tx.execute(_NEXT_DUE, {"provider": provider, "at": at}).scalar()
         return found
 
-    def processing(self, provider: ProviderId) -> int:
-        """Number of tasks of a provider that are being submitted or processed remotely."""
-        return int(self.tx.execute(_PROCESSING, {"provider": provider}).scalar_one())
-
     def active(self, without: Collection[int] = ()) -> list[Task]:
         """Tasks that a worker is processing, or was when it died, oldest first.
 
@@ -405,8 +406,8 @@ class TaskRepository(Repository):
         """
         if task.status not in sources(to):
             return None
-        self.tx.forget(("task", task.id))
         given = self._to(to, task.id, task.attempt_id, columns)
+        self._keep(task, columns.get("attempt_id", task.attempt_id))
         self.tx.soon(("task", task.id), _MOVES[to], given)
         known = {
             "due_at": None,
@@ -470,8 +471,8 @@ class TaskRepository(Repository):
 
         It is written with others before the next statement.
         """
-        self.tx.forget(("task", task.id))
         given = {"the_task": task.id, "rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        self._keep(task, columns.get("attempt_id", task.attempt_id))
         self.tx.soon(("task", task.id), _NOTE, given)
         return task.model_copy(update={**columns, "rev": self.tx.rev})
 
@@ -482,10 +483,17 @@ class TaskRepository(Repository):
         changed = self.tx.execute(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
         return changed.rowcount == 1
 
-    def note_at_commit(self, task_id: int, attempt_id: int | None, **columns: Any) -> None:
-        """As ``note_of_attempt``, for many tasks with the same columns by one statement; nobody learns what came of it."""
+    def note_at_commit(self, task: Task, *, unchanged: bool, **columns: Any) -> None:
+        """As ``note_of_attempt``, for many tasks with the same columns by one statement; nobody learns what came of it.
+
+        :param unchanged: it stands as it was read, so that it is known how it stands then
+        """
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
-        self.tx.at_commit(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
+        self.tx.at_commit(_NOTE_OF_ATTEMPT, {"the_task": task.id, "the_attempt": task.attempt_id, **given})
+        if unchanged:
+            self.tx.after_commit(lambda: self._keep(task, task.attempt_id))
+        else:
+            self.tx.after_commit(lambda: self.tx.forget(("task", task.id)))
 
     def request_cancel(self, ids: Collection[int]) -> int:
         """Request the cancellation of live tasks; return how many had no request before."""
@@ -626,11 +634,6 @@ _AFTER: Final = PreparedStatement(
 )
 _HELD: Final = PreparedStatement(select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id))
 _TO_CANCEL: Final = PreparedStatement(select(tasks.c.id).where(text("cancel_requested"), _ALIVE))
-_PROCESSING: Final = PreparedStatement(
-    select(func.count()).where(
-        text("status = 'processing'"), unindexed(tasks.c.provider) == bindparam("provider"), text(_ACTIVE)
-    )
-)
 _IN_TURN = (
     select(tasks.c.id, tasks.c.priority, tasks.c.turn)
     .where(

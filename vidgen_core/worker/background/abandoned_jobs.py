@@ -23,7 +23,7 @@ from vidgen_core.providers.base import RemoteState, RemoteStatus
 from vidgen_core.worker.context import ActiveTask, Context, job_of
 from vidgen_core.worker.retries import log_failure
 from vidgen_core.worker.steps.poll import arrive
-from vidgen_core.worker.transition import log, update_cost
+from vidgen_core.worker.transition import UNDER_WAY, log, update_cost
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +153,7 @@ def _further_take(tx: Tx, task: Task, attempt: Attempt) -> ActiveTask:
     [further] = tx.tasks.add([new])
     tx.attempts.reassign(attempt.id, further.id)
     # The same steps as every task: the table of transitions knows no way around them.
+    tx.forget((UNDER_WAY, attempt.provider))
     tx.tasks.move(further.id, TaskStatus.QUEUED)
     tx.tasks.move(
         further.id,

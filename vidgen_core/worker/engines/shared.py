@@ -28,7 +28,7 @@ from vidgen_core.worker.limits.key_pool import kept_states
 from vidgen_core.worker.scheduler import HEARTBEAT, Scheduler
 from vidgen_core.worker.step import read_active
 from vidgen_core.worker.steps.claim import cap_of, under_way
-from vidgen_core.worker.transition import requeue
+from vidgen_core.worker.transition import UNDER_WAY, requeue
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +215,7 @@ class SharedScheduler(Scheduler):
             if self._is_elsewhere(active):
                 if task.status is TaskStatus.DOWNLOADING:
                     # The table of transitions has no shorter way.
+                    tx.forget((UNDER_WAY, task.provider))
                     tx.tasks.move(task.id, TaskStatus.PROCESSING)
                     active = read_active(tx, tx.tasks.get(task.id))
                 requeue(tx, active, None, None, self._ctx.clock(), 0.0, state=AttemptState.REFUSED)
@@ -285,6 +286,8 @@ class SharedScheduler(Scheduler):
 
     def _begin(self, task: Task) -> bool:
         self._wanted.append((self._ctx.providers[task.provider].machine, task.id))
+        # Whoever claims it is not heard of here.
+        self._ahead.pop(task.provider, None)
         return True
 
     def _start_abandoned_round(self) -> None:

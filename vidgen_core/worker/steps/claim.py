@@ -115,9 +115,6 @@ def claim(
     rows.attempt = attempt
     if limits:
         money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
-    if cap is not None:
-        # Many are claimed in one transaction: jobs are counted for the first of them.
-        tx.keep((UNDER_WAY, task.provider), jobs + 1)
     log(tx, LogLevel.INFO, "task_started", rows.task, attempt=attempt.number)
     remember(tx, active, rows)
     return True
@@ -126,7 +123,7 @@ def claim(
 def under_way(tx: Tx, provider: ProviderId, cap: Cap, now: datetime) -> int:
     """Jobs that may be running at the provider now; a lost answer counts as long as its job can take."""
     since = now - timedelta(seconds=cap.longest)
-    return tx.tasks.processing(provider) + tx.attempts.unresolved(provider, since)
+    return tx.attempts.under_way(provider, since)
 
 
 def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:

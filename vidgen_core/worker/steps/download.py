@@ -74,8 +74,8 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
     try:
         task, folder = active.task, ctx.media.landing_folder(ctx.settings())
         mount = ctx.remembered(("mount", folder), lambda tx: storage_check.mount_before(tx, folder))
-        project = ctx.remembered(("project", task.project_id), lambda tx: tx.projects.get(task.project_id))
-        part = await asyncio.to_thread(_begin, active, _target(task, project, ctx), mount)
+        [target] = targets([task], ctx)
+        part = await asyncio.to_thread(_begin, active, target, mount)
         length = await _fetch(active, ctx, job, part)
         if active.task.output is TaskKind.IMAGE:
             await store_picture.store(active, ctx, part, length)
@@ -108,10 +108,13 @@ def _begin(active: ActiveTask, path: Path, mount: str | None) -> files.PartFile:
     return part
 
 
-def targets(tx: Tx, tasks: Sequence[Task], ctx: Context) -> list[Path]:
+def targets(tasks: Sequence[Task], ctx: Context) -> list[Path]:
     """Where the files of tasks go; the same again after a crash, so that their parts are gone on with."""
-    projects = {id_: tx.projects.get(id_) for id_ in {task.project_id for task in tasks}}
-    return [_target(task, projects[task.project_id], ctx) for task in tasks]
+    return [_target(task, _project(task.project_id, ctx), ctx) for task in tasks]
+
+
+def _project(project_id: int, ctx: Context) -> Project:
+    return ctx.remembered(("project", project_id), lambda tx: tx.projects.get(project_id))
 
 
 def _target(task: Task, project: Project, ctx: Context) -> Path:

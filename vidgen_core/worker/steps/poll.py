@@ -255,10 +255,10 @@ def note_progress(tx: Tx, active: ActiveTask, state: RemoteState, now: datetime,
     """Write what a poll said about a job that goes on; ``quarter``: with a line in the log."""
     task, said = active.task, {"progress": state.progress, "stage": state.stage or state.status.value, "polled_at": now}
     if not quarter and state.stage not in WAITS:
-        if tx.tasks.is_unchanged(task, active.attempt):
+        if unchanged := tx.tasks.is_unchanged(task, active.attempt):
             # It is the only change, so that nothing needs to be read again.
             tx.after_commit(lambda: active.follow(task, tx.rev))
-        tx.tasks.note_at_commit(task.id, task.attempt_id, **said)
+        tx.tasks.note_at_commit(task, unchanged=unchanged, **said)
         return
     if not tx.tasks.note_of_attempt(task.id, task.attempt_id, **said):
         return

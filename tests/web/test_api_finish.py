@@ -29,7 +29,7 @@ def test_all_chosen_takes_are_one_batch(client: TestClient, vidgen: Vidgen, take
     made = client.post("/api/finish", json=body | {"dry_run": False, "ceiling": 1, "shots": ["1.0"]}).json()
     assert [task["parent"] for task in made["queued"]["tasks"]] == [1]
     again = client.post("/api/finish", json=body).json()
-    assert "being made" in again["rows"][0]["reason"]
+    assert "already" in again["rows"][0]["reason"]
     for wrong in ({"ceiling": -1}, {"verb": "shrink"}, {"shots": ["9.0"]}):
         assert client.post("/api/finish", json=body | wrong).status_code in (404, 422)
 

@@ -168,7 +168,7 @@ def test_a_project_is_renamed_copied_archived_and_deleted_with_its_files(studio:
     expect(chosen).not_to_have_value("tidied up copy")
     go(page, f"{studio.url}/?project=tidied+up")
     act("delete")
-    expect(dialog).to_contain_text("1 shot and 1 take go.")
+    expect(dialog).to_contain_text("1 shot and 1 take will be deleted.")
     dialog.get_by_text("Delete the video files, too: frees").click()
     dialog.get_by_role("button", name="Delete").click()
     until(page, lambda: vidgen.projects.find("tidied up") is None, "the project to go")

@@ -8,6 +8,7 @@
   *Bad delta path index*.
 - Only the navigation in code names the pages: a folder named ``pages`` beside the script makes Streamlit run its files alone
   when the first visitor of a fresh process comes by a deep link.
+- An address that leads to no page shows the first one, with a sentence of ours; Streamlit's dialog knows English alone.
 - Files of the configuration are not looked at five times a second; nothing changes them while the server runs.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from streamlit.commands import navigation
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.forward_msg_cache import create_reference_msg
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
@@ -23,6 +25,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils import script_run_context
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
+
+from vidgen_core.dashboard.session import toast_later, words
 
 #: As Streamlit made them.
 _COPIED: Final[Any] = vars(SafeSessionState)["filtered_state"]
@@ -71,10 +75,15 @@ def _clear(
     _CLEAR(queue, retain_lifecycle_msgs, fragment_ids_this_run)
 
 
+def _say_no_page(_run: object) -> None:
+    toast_later(words(None)("shell.page_unknown"), ":material/link_off:")
+
+
 def install() -> None:
     """Have Streamlit work so from now on."""
     SafeSessionState.filtered_state = property(SessionLookup)  # type: ignore[assignment, method-assign]
     script_run_context.create_reference_msg = _reference  # type: ignore[assignment, attr-defined]
     ForwardMsgQueue.clear = _clear  # type: ignore[assignment, method-assign]
+    navigation.send_page_not_found = _say_no_page
     PagesManager.uses_pages_directory = False
     PollingPathWatcher._schedule = lambda _watcher: None  # type: ignore[assignment, method-assign]

@@ -23,6 +23,7 @@ from streamlit.runtime.forward_msg_cache import create_reference_msg
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils import script_run_context
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
@@ -75,7 +76,7 @@ def _clear(
     _CLEAR(queue, retain_lifecycle_msgs, fragment_ids_this_run)
 
 
-def _say_no_page(_run: object) -> None:
+def _say_no_page(ctx: ScriptRunContext) -> None:  # noqa: ARG001 - as Streamlit calls it
     toast_later(words(None)("shell.page_unknown"), ":material/link_off:")
 
 

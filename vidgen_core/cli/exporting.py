@@ -144,10 +144,10 @@ def _target(session: Session, to: Path, kind: Format, options: Options) -> Path:
 
     A 剪映 draft makes its own folder in the one that is named.
     """
-    from vidgen_core.services.exports.film import LISTS, Format
+    from vidgen_core.services.exports.film import Format
     from vidgen_core.services.exports.naming import safe_name
 
-    zipped = kind in LISTS and options.pictures and options.rows == "shots"
+    zipped = options.is_packed(kind)
     if kind is Format.JIANYING or not to.is_dir():
         return to.with_suffix(".zip") if zipped else to
     return to / f"{safe_name(session.where.name)}.{'zip' if zipped else kind.value}"

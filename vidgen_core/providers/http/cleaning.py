@@ -118,6 +118,8 @@ def _read_events(text: str) -> Any:
 _SCRIPT: Final = re.compile(
     r"\s*+(?:/\*\*/\s*+)?(?:[A-Za-z_$][\w$.]{0,80}\s*+\(|\)\]\}'?,?|(?:while|for)\s*+\([1;]*+\);)?\s*+(?=[{\[])"
 )
+#: The whole object or list that comes after another.
+_NEXT: Final = re.compile(r"\s*+(?=[{\[])")
 
 
 def _read_lines(text: str) -> Any:
@@ -132,9 +134,6 @@ def _read_lines(text: str) -> Any:
         found.append(value)
         start = _NEXT.match(text, end)
     return found[0] if len(found) == 1 else found or None
-
-
-_NEXT: Final = re.compile(r"\s*+(?=[{\[])")
 
 
 def read_cut(text: str) -> Any:

@@ -473,16 +473,12 @@ def count_exports(tx: Tx, project_id: int) -> int:
 
 
 def _ending(kind: Format, options: Options) -> str:
-    return "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
+    return "zip" if kind is Format.JIANYING or options.is_packed(kind) else kind.value
 
 
 def _what(kind: Format, options: Options) -> str:
     """What tells two files of one ending apart, behind the project's name."""
     return {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")
-
-
-def _is_zip(options: Options) -> bool:
-    return options.pictures and options.rows == "shots"
 
 
 def _bytes(path: Path) -> int:

@@ -98,6 +98,10 @@ class Options(Frozen):
     #: 剪映: the folder that holds its drafts, as the machine that will open the draft names it.
     drafts_folder: str = ""
 
+    def is_packed(self, kind: Format) -> bool:
+        """Whether a list of this format is written as a ZIP."""
+        return kind in LISTS and self.pictures and self.rows == "shots"
+
 
 class FilmClip(Frozen):
     """One place in the film: a chosen take, or a still where there is none."""

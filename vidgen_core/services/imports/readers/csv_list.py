@@ -249,14 +249,14 @@ def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
     return rows
 
 
-# --- Markdown
-
-
 def _typed(cell: str) -> str:
     """``="001"`` as the text that a spreadsheet shows for it: programs write it so that zeros stay."""
     plain = cell.strip()
     found = plain[2:-1] if len(plain) > 2 and plain.startswith('="') and plain.endswith('"') else ""
     return found.replace('""', '"') if found and '"' not in found.replace('""', "") else cell
+
+
+# --- Markdown
 
 
 def _markdown(text: str) -> list[Sheet]:

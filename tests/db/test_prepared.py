@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, create_engine, insert, select, update
 
 from vidgen_core.db import Store
+from vidgen_core.db.dialect import one_of
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.system import log
@@ -38,12 +39,19 @@ def line(number: int) -> dict[str, object]:
 def test_rows_are_those_that_any_other_statement_reads(connection: Connection) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     PreparedStatement(insert(log)).run(connection, [line(1) | {"at": at}, line(2) | {"at": at}])
-    query = select(log).where(log.c.code.in_(["code 1", "code 2"]), log.c.id >= bindparam("least")).order_by(log.c.id)
+    query = (
+        select(log).where(one_of(log.c.code, ["code 1", "code 2"]), log.c.id >= bindparam("least")).order_by(log.c.id)
+    )
 
     found = PreparedStatement(query).run(connection, {"least": 1})
 
     assert [row._asdict() for row in found] == [row._asdict() for row in connection.execute(query, {"least": 1})]
     assert found.scalars().all() == [1, 2]
+
+
+def test_a_list_that_other_databases_would_refuse_for_many_rows_is_refused(connection: Connection) -> None:
+    with pytest.raises(TypeError):
+        PreparedStatement(select(log).where(log.c.code.in_(["code 1"]))).run(connection)
 
 
 def test_other_columns_are_another_statement(connection: Connection) -> None:
@@ -58,9 +66,9 @@ def test_other_columns_are_another_statement(connection: Connection) -> None:
     assert (row.code, row.params) == ("new", {"a": 1})
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path / "a.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(tmp_path / "a.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
     yield store
     store.close()
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -83,6 +83,11 @@ def among(column: ColumnElement[Any], values: Collection[Any] | BindParameter[An
     listing = values if isinstance(values, BindParameter) else literal(listed(values))
     kind = _AmongNumbers if isinstance(column.type, Integer) else _AmongTexts
     return kind(column, listing, type_=NULLTYPE)
+
+
+def one_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """``column IN values`` for values that stand in the statement, so that it can be run for many rows at once."""
+    return column.in_([literal(value, column.type) for value in sorted(values)])
 
 
 def listed(values: Collection[Any]) -> str:

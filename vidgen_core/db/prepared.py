@@ -65,7 +65,7 @@ class _Compiled(NamedTuple):
 class PreparedStatement:
     """A statement that is compiled once for each set of columns that it is given.
 
-    :param statement: without a list whose length is known only when it is run, and without defaults of Python
+    :param statement: with lists as ``dialect.one_of`` and ``dialect.among`` write them, and without defaults of Python
     :param apart: what it reads and writes is nothing that changes which wait (``Transaction.soon``) write or count
     """
 
@@ -99,11 +99,13 @@ def _compiled(statement: Executable, connection: Connection, given: Mapping[str,
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=sorted(given))  # type: ignore[attr-defined]
     if compiled.insert_prefetch or compiled.update_prefetch:
         raise TypeError("defaults of Python are not filled in")
-    state = compiled._process_parameters_for_postcompile(compiled.construct_params(dict(given)))
-    processors: dict[str, Any] = {**compiled._bind_processors, **state.processors}
-    places = tuple((name, processors.get(name)) for name in state.positiontup or ())
-    own = {name: value for name, value in state.parameters.items() if name not in given}
-    return _Compiled(state.statement, own, places, _maker(compiled, dialect))
+    if compiled.post_compile_params:
+        # Other databases would refuse to run it for many rows at once.
+        raise TypeError("a list of values is written by dialect.one_of or dialect.among")
+    processors: Mapping[str, Any] = compiled._bind_processors
+    places = tuple((name, processors.get(name)) for name in compiled.positiontup or ())
+    own = {name: value for name, value in compiled.construct_params(dict(given)).items() if name not in given}
+    return _Compiled(compiled.string, own, places, _maker(compiled, dialect))
 
 
 def _maker(compiled: SQLCompiler, dialect: Any) -> Callable[[Sequence[Any]], Any] | None:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Double, Row, bindparam, func, insert, or_, select, text, type_coerce, update
+from sqlalchemy import Double, Row, bindparam, func, insert, not_, or_, select, text, type_coerce, update
 
-from vidgen_core.db.dialect import unindexed
+from vidgen_core.db.dialect import one_of, unindexed
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, only
 from vidgen_core.db.schema.columns import UtcTime
@@ -90,7 +90,7 @@ _LEFT = PreparedStatement(
         attempts.c.remote_id.is_not(None),
         or_(
             tasks.c.attempt_id.is_distinct_from(attempts.c.id),
-            tasks.c.status.not_in((TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)),
+            not_(one_of(tasks.c.status, (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING))),
         ),
     )
     .order_by(attempts.c.id)

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed
+from vidgen_core.db.dialect import among, greatest, listed, one_of, to_microseconds, unindexed
 from vidgen_core.db.prepared import PreparedStatement
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.takes import TakeRepository
@@ -575,7 +575,7 @@ def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
     if to is TaskStatus.PENDING:
         return {}
     if to is TaskStatus.QUEUED:
-        again = case((tasks.c.status.in_(ENDED), None), else_=tasks.c.started_at)
+        again = case((one_of(tasks.c.status, ENDED), None), else_=tasks.c.started_at)
         return {"started_at": again, "turn": greatest(tasks.c.turn, func.coalesce(_round_of_the_queue(), 0))}
     return {"started_at": func.coalesce(tasks.c.started_at, bindparam("at", type_=UtcTime))}
 
@@ -590,7 +590,7 @@ def _round_of_the_queue() -> ColumnElement[Any]:
 def _move_to(to: TaskStatus) -> Executable:
     guard = bindparam("guard", type_=BigInteger)
     lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
-    moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
+    moved = update(tasks).where(_THE_TASK, one_of(tasks.c.status, sources(to)), _ALIVE, lost)
     return moved.values(_expressions(to)) if _expressions(to) else moved
 
 
@@ -608,7 +608,7 @@ _NOTE_OF_ATTEMPT: Final = PreparedStatement(
 _MOVES: Final = {status: PreparedStatement(_move_to(status)) for status in TaskStatus}
 _CANCEL_UNSENT: Final = PreparedStatement(
     update(tasks)
-    .where(among(tasks.c.id, bindparam("ids")), tasks.c.status.in_(UNSENT), _ALIVE)
+    .where(among(tasks.c.id, bindparam("ids")), one_of(tasks.c.status, UNSENT), _ALIVE)
     .values(_expressions(TaskStatus.CANCELLED))
     .returning(tasks.c.id)
 )

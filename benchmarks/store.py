@@ -240,9 +240,15 @@ def add_three(tx: Tx) -> None:
     )
 
 
-def note_fifty(tx: Tx) -> None:
-    for task_id in range(100, 5_100, 100):
-        tx.tasks.note(task_id, progress=50, polled_at=NOW)
+def note_fifty(last: int) -> Callable[[Tx], object]:
+    """Fifty tasks that lie apart."""
+    apart = last // 51
+
+    def note(tx: Tx) -> None:
+        for task_id in range(apart, 50 * apart + 1, apart):
+            tx.tasks.note(task_id, progress=50, polled_at=NOW)
+
+    return note
 
 
 def turned(sort: TaskSort, pages: int) -> Callable[[Tx], object]:
@@ -264,7 +270,7 @@ def questions(last: int) -> Iterator[Question]:
     yield Question("claim 1", claim, (5, 5), writes=True)
     yield Question("who goes next: 50", lambda tx: tx.tasks.claimable(ProviderId("yunwu"), NOW, 50), (5, 5))
     yield Question("generate 3", add_three, (20, 20), writes=True)
-    yield Question("note progress of 50", note_fifty, (50, 50), writes=True)
+    yield Question("note progress of 50", note_fifty(last), (50, 50), writes=True)
     yield from pages()
     yield Question("tasks: turn to the middle, by id", turned("id", last // 100))
     yield Question("tasks: turn to the middle, by cost", turned("cost", last // 100))

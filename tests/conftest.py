@@ -47,6 +47,15 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+#: Modules that use the PostgreSQL of the session, which each worker would start for itself.
+ON_POSTGRES = {
+    "test_shared_database.py",
+    "test_settings_shared.py",
+    "test_writing_of_two_machines.py",
+    "test_container.py",
+}
+
+
 class KeptTogether(LoadScopeScheduling):
     """Tests one by one to whichever worker is free, but for those that share what is dear to make.
 
@@ -56,13 +65,13 @@ class KeptTogether(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if "postgres" in nodeid or "test_shared_database" in path:
+        if "postgres" in nodeid or path.rpartition("/")[2] in ON_POSTGRES:
             return "postgres"
         if "test_many_workers" in path:
             # Each of them starts three processes.
             return f"many workers, {sum(nodeid.encode()) % 2}"
-        if "/i18n/" in path or "test_log_sentences" in path or "test_words" in path:
-            # They read the source of the whole program, once a module.
+        if "/i18n/" in path or "test_log_sentences" in path or "test_words" in path or "test_two_servers" in path:
+            # They read the source of the whole program, or start servers, once a module.
             return path
         if "browser/" not in path:
             return nodeid

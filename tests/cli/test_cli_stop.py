@@ -196,6 +196,7 @@ def test_a_question_that_is_out_is_waited_for_too(
     assert states == [LlmCallState.UNKNOWN if twice else LlmCallState.ANSWERED]
 
 
+@pytest.mark.extended
 def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictures: int, start: Start) -> None:
     process = start("serve", "--no-browser", "--port", str(free_port()))
     wait_until(lambda: len(slow.heard) == 2, 60)

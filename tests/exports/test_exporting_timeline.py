@@ -123,6 +123,7 @@ def test_an_edl_has_every_event_with_source_and_record_times(film: Film, tmp_pat
     assert files == [clip.source.name for clip in film.takes if clip.source]
 
 
+@pytest.mark.extended
 def test_an_edl_of_more_than_999_events_goes_on_in_further_files(tmp_path: Path) -> None:
     video = make_video(tmp_path / "1.mp4", COLOURS[0])
     film = film_of({1: video}, 1, tmp_path)

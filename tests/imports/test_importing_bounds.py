@@ -175,7 +175,13 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BOMBS)
+#: What takes a second and more to make and to read.
+SLOW = {"a list of ranges", "zeros", "merged ranges", "blanks"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.extended if name in SLOW else ()) for name in BOMBS]
+)
 def test_a_small_workbook_that_holds_too_much_is_refused_by_a_sentence(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +225,12 @@ def test_a_list_at_the_limit_comes_in(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         ("csv", b"prompt\n" + b"p\n" * 190_000, "list_too_many_rows"),
         ("csv", b"prompt,x\n" + b"," * 7_000_000, "list_too_many_cells"),
-        ("json", json.dumps([{"prompt": "p"}] * 190_000).encode(), "list_too_many_rows"),
+        pytest.param(
+            "json",
+            json.dumps([{"prompt": "p"}] * 190_000).encode(),
+            "list_too_many_rows",
+            marks=pytest.mark.extended,
+        ),
         ("json", b"[" + b"[]," * 7_000_000 + b"[]]", "list_too_many_cells"),
         ("json", b"[" * 200_000, "storyboard_broken"),
     ],

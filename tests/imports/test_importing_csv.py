@@ -342,6 +342,7 @@ def test_a_file_that_cannot_be_opened_is_refused_by_a_code(folder: Path) -> None
             read_csv(path, folder)
 
 
+@pytest.mark.extended
 def test_five_thousand_rows_are_quick(folder: Path) -> None:
     out = io.StringIO(newline="")
     writer = csv.writer(out)

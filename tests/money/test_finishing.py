@@ -84,6 +84,7 @@ def test_every_way_to_finish_makes_a_take_that_names_its_parent(world, monkeypat
             assert "parent" not in told.params
 
 
+@pytest.mark.extended
 def test_what_a_provider_finishes_is_the_video_it_was_made_from(
     locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_models_are_of_every_provider_that_makes_videos() -> None:
     assert {provider for provider, *_ in MODELS} == set(video_providers())
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 def test_what_was_ignored_is_marked_whoever_made_the_take(
     locations: Locations, monkeypatch: pytest.MonkeyPatch

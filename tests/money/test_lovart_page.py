@@ -67,6 +67,7 @@ def attempts(home: Home, task: Task) -> list[AttemptState]:
         return [attempt.state for attempt in tx.attempts.of_task(task.id)]
 
 
+@pytest.mark.extended
 def test_three_takes_are_made_one_at_a_time_after_a_person_has_solved_the_captcha(at_the_page) -> None:
     home, server = at_the_page
     server.set_faults({"page-captcha": 1})

@@ -155,6 +155,7 @@ def test_a_pattern_that_does_not_gets_through() -> None:
     assert slow_ones([(r"\d{1,9}[a-z]?", 0, "search"), (r"(?:a[bc])*", 0, "fullmatch")]) == []
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # what it allows is counted in CPU time
 def test_every_pattern_of_the_program_gets_through_its_worst_input() -> None:

@@ -44,25 +44,27 @@ QUOTED = {PACKAGE / "providers/http/error_words.py", PACKAGE / "media/camera_wor
 
 
 @pytest.fixture(scope="module")
-def program() -> dict[str, list[str]]:
-    """The lines of all files in which we write: Python, scripts and styles."""
+def program() -> dict[str, str]:
+    """The text of all files in which we write: Python, scripts and styles."""
     return {
-        path.relative_to(ROOT).as_posix(): path.read_text("utf-8").splitlines()
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
         for path in (*PACKAGE.rglob("*"), *(ROOT / "pages").iterdir(), ROOT / "streamlit_app.py")
         if path.suffix in (".py", ".js", ".css") and path not in QUOTED
     }
 
 
 @pytest.mark.parametrize("word", sorted(OLD))
-def test_no_old_word_stands_in_the_program(word: str, program: dict[str, list[str]]) -> None:
+def test_no_old_word_stands_in_the_program(word: str, program: dict[str, str]) -> None:
     # Names in snake case, CamelCase and capitals, and words in sentences, alone or in the plural.
     old = re.compile(
         rf"(?<![a-z]){word}(?:e?s)?(?![a-z])|(?<![A-Z]){word.capitalize()}(?:e?s)?(?![a-z])|\b{word.upper()}\b"
     )
     found = [
         f"{path}:{number}: {line.strip()}"
-        for path, lines in program.items()
-        for number, line in enumerate(lines, 1)
+        for path, text in program.items()
+        # Most words stand nowhere, which is told a hundred times sooner without a pattern.
+        if word in text.lower()
+        for number, line in enumerate(text.splitlines(), 1)
         if old.search(line)
     ]
 

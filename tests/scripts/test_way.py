@@ -192,6 +192,7 @@ def test_shots_without_a_take_are_named_with_their_reasons(offline: Vidgen) -> N
     assert len(offline.progress.unfilmed(project.id, limit=2)[1]) == 2
 
 
+@pytest.mark.extended
 def test_two_processes_never_take_the_same_step(offline: Vidgen, locations: Locations) -> None:
     project = offline.projects.ensure("ep01")
     shots = [new_shot(offline, project, script="灯灭了。", picture_prompt="灯塔") for _ in range(3)]
@@ -341,6 +342,7 @@ def test_a_walk_without_a_key_does_not_begin(offline: Vidgen) -> None:
     assert offline.progress.run(project.id) is None
 
 
+@pytest.mark.extended
 def test_the_strip_costs_little_at_ten_thousand_shots(offline: Vidgen) -> None:
     project = offline.projects.ensure("ep01")
     with offline.store.write() as tx:

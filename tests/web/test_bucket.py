@@ -139,13 +139,18 @@ def test_a_player_reads_of_the_bucket_what_it_asks_for(
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (400, "media_refused"),
         (403, "media_refused"),
-        (404, "media_bucket_missing"),
-        (503, "media_away"),
-        (0, "media_away"),
         # A proxy with a page of its own.
         (200, "media_away"),
+        *(
+            pytest.param(status, code, marks=pytest.mark.extended)
+            for status, code in (
+                (400, "media_refused"),
+                (404, "media_bucket_missing"),
+                (503, "media_away"),
+                (0, "media_away"),
+            )
+        ),
     ],
 )
 def test_whatever_the_server_answers_is_one_sentence(s3: S3, made: Take, other: Vidgen, status: int, code: str) -> None:  # noqa: F811

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from browser_studio import Studio, Visitors, card, go, until
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -165,17 +165,39 @@ def test_filters_and_search_fields_are_readable_whole(studio: Studio, visitor: V
         assert page.evaluate(CUT) == [], name
 
 
+#: Where everything stands that has a name and can be seen.
+PLACES = """() => Object.fromEntries([...document.querySelectorAll('[class*="st-key-"]')].map((node) => {
+  const { x, y, height } = node.getBoundingClientRect()
+  return [node.className.match(/st-key-\\S+/)[0], height && [x, y]]
+}).filter(([, place]) => place))"""
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 @pytest.mark.parametrize(("width", "high"), [(1440, 900), (390, 844)])
-@pytest.mark.parametrize("name", ["", "tasks", "pick"])
+@pytest.mark.parametrize("name", ["", "add", "tasks", "pick", "storyboard"])
 def test_a_page_that_opens_stays_where_it_is(
-    studio: Studio, visitor: Visitors, name: str, width: int, high: int
+    studio: Studio, visitor: Visitors, name: str, width: int, high: int, locale: str
 ) -> None:
     project = studio.project("opened", 3)
-    page = visitor(width=width, height=high)
+    page = visitor(width=width, height=high, locale=locale)
     page.add_init_script(f"({WATCH_SHIFTS})()")
+    late: list[Route] = []
+    page.route("**/part/*.js*", lambda route: late.append(route))
     go(page, studio.at(project, name))
-    expect(page.locator(".st-key-header_line .pause")).to_be_visible()
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    until(page, lambda: bool(late), "the code of the components")
+    before = page.evaluate(PLACES)
+
+    # What is drawn by code that comes late has its place: a click that meets it is not lost.
+    page.route("**/part/*.js*", lambda route: route.continue_())
+    for code in late:
+        code.continue_()
+    expect(page.locator(".st-key-header_line .pause")).to_be_visible()
+    if name == "add":
+        expect(page.locator(".st-key-add_drop_files .zone")).to_be_visible()
+
+    after = page.evaluate(PLACES)
+    assert {name: (place, after[name]) for name, place in before.items() if place != after[name]} == {}
     assert sum(page.evaluate("() => window.shifts")) <= 0.02
 
 

@@ -137,6 +137,7 @@ def test_without_a_key_the_button_asks_for_one(screen: Screen) -> None:
     [shot] = add(screen)
     screen.open("shots")
     assert screen.generate_words(shot.id) == "Enter a key"
+    assert screen.at.button(key="generate_all").label == "Enter a key"
 
     screen.do(do="generate", shot=shot.id)
 

@@ -262,14 +262,24 @@ def _generate_all_button(wanted: ShotFilter) -> None:
     @st.fragment(key=_GENERATE_ALL)
     def draw() -> None:
         show_told()
-        t = current_visit().t
-        st.button(
-            _all_that_is_made(wanted),
+        visit = current_visit()
+        left, ids = _without_takes(wanted), visit.app.shots.ids(visit.project.id, wanted)
+        # Of a long list only how many shots it is for.
+        priced = ids if 0 < left <= _PRICED else ids[:1]
+        estimate = visit.app.tasks.estimate(visit.project.id, priced, again=False)
+        if len(priced) < len(ids) or not estimate.tasks:
+            label = visit.t.n("shots.generate_all", left or len(ids))
+        else:
+            label = visit.t("shots.generate_every", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
+        preflight.button(
+            visit,
+            estimate,
+            label,
+            _generate_all,
+            wanted,
             icon=":material/auto_awesome:",
             key="generate_all",
-            help=t("shots.generate_all_help"),
-            on_click=_generate_all,
-            args=(wanted,),
+            help=visit.t("shots.generate_all_help"),
         )
 
     draw()
@@ -280,17 +290,6 @@ def _without_takes(wanted: ShotFilter) -> int:
     visit = current_visit()
     state: ShotState = "without_takes" if wanted.state == "all" else wanted.state
     return visit.app.shots.count(visit.project.id, replace(wanted, state=state))
-
-
-def _all_that_is_made(wanted: ShotFilter) -> str:
-    """What the button makes and costs; of a long list only how many shots it is for."""
-    visit, left = current_visit(), _without_takes(wanted)
-    if 0 < left <= _PRICED:
-        ids = visit.app.shots.ids(visit.project.id, wanted)
-        estimate = visit.app.tasks.estimate(visit.project.id, ids, again=False)
-        if estimate.tasks:
-            return visit.t("shots.generate_every", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
-    return visit.t.n("shots.generate_all", left or visit.app.shots.count(visit.project.id, wanted))
 
 
 @handle_errors

@@ -256,9 +256,6 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
         visitor.complaints.clear()
 
 
-AWAY = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::after').content"
-
-
 def test_what_is_typed_when_the_server_goes_is_kept_when_it_comes_back(tmp_path: Path, visitor: Visitors) -> None:
     home, log, port = tmp_path / "home", tmp_path / "log", free_port()
     with Vidgen.open(Locations(home)) as vidgen:
@@ -272,7 +269,10 @@ def test_what_is_typed_when_the_server_goes_is_kept_when_it_comes_back(tmp_path:
     process.kill()
     process.wait()
     expect(box).to_be_disabled()
-    until(page, lambda: "does not answer" in page.evaluate(AWAY), "the sentence")
+    # Also to who cannot see it; the header claims nothing meanwhile.
+    header = page.locator(".st-key-header_line")
+    expect(header.get_by_role("alert")).to_contain_text("The server does not answer.")
+    expect(header.locator(".connection")).to_have_text("● Offline")
     with Vidgen.open(Locations(home)) as vidgen:
         vidgen.shots.edit(changed.id, prompt="snow")
     process, _ = start_server(home, log, port)
@@ -284,7 +284,8 @@ def test_what_is_typed_when_the_server_goes_is_kept_when_it_comes_back(tmp_path:
             # The other box has what is out of date: nothing is made of it unseen.
             expect(card(page, changed.id)).to_contain_text("“snow”")
             assert vidgen.shots.get(changed.id).prompt == "snow"
-        assert page.evaluate(AWAY) == "none"
+        expect(header.get_by_role("alert")).to_have_count(0)
+        expect(header.locator(".connection")).to_have_text("● Ready")
         assert "Traceback" not in log.read_text()
     finally:
         stop_server(process)

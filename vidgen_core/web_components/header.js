@@ -29,9 +29,14 @@ class Bar {
     this.line = make("div", "line")
     this.line.setAttribute("role", "progressbar")
     this.line.append(make("span"))
+    this.away = Object.assign(make("div", "away"), { role: "alert", popover: "manual" })
     this.fold.append(this.modes, this.mode, this.stop, this.pictures, this.videos)
-    this.root.append(this.project, this.connection, this.counts, this.facts, this.pause, this.fold, this.more, this.line)
+    this.root.append(this.project, this.connection, this.counts, this.facts, this.pause, this.fold, this.more, this.line, this.away)
     parent.append(this.root)
+    // Streamlit's script knows whether the server answers.
+    this.app = document.querySelector('[data-testid="stApp"]')
+    this.listener = new MutationObserver(() => this.heard())
+    this.listener.observe(this.app, { attributeFilter: ["data-test-connection-state"] })
     this.onKey = (event) => {
       if (event.key === "Escape") this.unfold(false)
       const free = !isTyping(event) && !event.ctrlKey && !event.metaKey && !event.altKey
@@ -79,9 +84,7 @@ class Bar {
     const w = data.words
     set(this.project, "textContent", data.project)
     this.drawModes()
-    set(this.connection, "textContent", data.connection.words)
-    set(this.connection, "className", `connection ${data.connection.colour}`)
-    set(this.connection, "title", data.connection.help)
+    this.drawConnection()
     this.connection.disabled = !data.settings
     this.drawCounts()
     if (this.facts.textContent !== data.facts.join("")) this.facts.replaceChildren(...data.facts.map((fact) => make("span", "", fact)))
@@ -101,6 +104,28 @@ class Bar {
     this.line.setAttribute("aria-valuenow", data.percent || 0)
     this.line.classList.toggle("off", data.percent === null)
     this.line.firstChild.style.transform = `scaleX(${(data.percent || 0) / 100})`
+  }
+
+  drawConnection() {
+    const { words, colour, help } = this.away.textContent ? this.data.away : this.data.connection
+    set(this.connection, "textContent", words)
+    set(this.connection, "className", `connection ${colour}`)
+    set(this.connection, "title", help)
+  }
+
+  // That the server does not answer is said once it has lasted, and until it answers.
+  heard() {
+    const away = this.app.dataset.testConnectionState !== "CONNECTED"
+    if (away === Boolean(this.silent)) return
+    clearTimeout(this.silent)
+    this.silent = away && setTimeout(() => this.sayAway(true), 2000)
+    if (!away) this.sayAway(false)
+  }
+
+  sayAway(away) {
+    this.away.togglePopover(away)
+    this.away.textContent = away ? this.data.away.help : ""
+    this.drawConnection()
   }
 
   // As buttons of one choice, and as a menu where there is no room for them.
@@ -139,6 +164,8 @@ class Bar {
   close() {
     document.removeEventListener("keydown", this.onKey)
     this.watcher.disconnect()
+    this.listener.disconnect()
+    clearTimeout(this.silent)
     cancelAnimationFrame(this.drawn)
     window.removeEventListener("resize", this.onDrawn)
     document.removeEventListener("keydown", walkColumn, true)

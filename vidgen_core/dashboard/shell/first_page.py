@@ -1,7 +1,7 @@
 """The HTML that a browser loads first: Streamlit's own, with the style of all screens.
 
 A style that a page brings along comes when everything stands already, and moves all of it. Streamlit's dialogs about a lost
-connection, in English alone, would lie over the page: the style says that in the visitor's language, and leaves the page to be read.
+connection, in English alone, would lie over the page: the header line says that in the visitor's language, and leaves the page to be read.
 """
 
 from __future__ import annotations

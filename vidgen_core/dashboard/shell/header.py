@@ -107,6 +107,8 @@ def describe(visit: Visit, status: Status) -> dict[str, Any]:
         "mode": status.mode.value,
         "locked": not owner or "mode" in app.settings_file.from_environment(),
         "connection": _connection(visit, status),
+        # Said by the browser itself.
+        "away": _dot(t("shell.connection.offline"), "gray", t("shell.away")),
         "counts": list(_counts(t, status)),
         **_facts(t, status),
         "percent": status.percent if status.live else None,

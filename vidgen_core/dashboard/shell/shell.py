@@ -81,7 +81,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
 
 def _words(t: Text) -> None:
     """Words that the style writes. They are drawn first: what comes after the first dialog or toast would vanish with it."""
-    words = {"--words-upload": t("shell.upload"), "--words-drop": t("shell.drop_here"), "--words-away": t("shell.away")}
+    words = {"--words-upload": t("shell.upload"), "--words-drop": t("shell.drop_here")}
     root = " ".join(f"{name}: {json.dumps(word, ensure_ascii=False)};" for name, word in words.items())
     st.html(f"<style>:root {{ {root} }}</style>")
 

@@ -90,11 +90,12 @@ class Run:
         }
         os.environ.update(self._environment)
         locations = Locations(folder / "home-0").create()
-        self._where: str | Path = url or locations.database
         with Vidgen.open(locations) as app:
             self.project = app.projects.ensure("film").id
             shots = [app.shots.add(self.project, prompt=f"shot number {n}").id for n in range(tasks)]
             app.tasks.generate(self.project, shots, GenerateOptions(provider=provider, takes=1))
+        # Opened once: to open a database on a server costs it as much as a task does.
+        self._store = Store.open(url or locations.database)
 
     def start(self, workers: int) -> None:
         for number in range(workers):
@@ -105,12 +106,8 @@ class Run:
             )
 
     def read(self, question: Callable[[Any], Any]) -> Any:
-        store = Store.open(self._where)
-        try:
-            with store.read() as tx:
-                return question(tx)
-        finally:
-            store.close()
+        with self._store.read() as tx:
+            return question(tx)
 
     def stats(self) -> dict[str, Any]:
         return self.server.stats()
@@ -140,6 +137,7 @@ class Run:
             if worker.is_running():
                 worker.send_signal(signal.SIGTERM)
         psutil.wait_procs(self.workers, timeout=60)
+        self._store.close()
 
 
 @contextmanager

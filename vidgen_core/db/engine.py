@@ -151,6 +151,8 @@ class Store:
         with self.translated(), self._readers.connect() as connection:
             connection.begin()
             yield Tx(connection, self.place, writes=False)
+            # Undone instead, it would take the prepared statements of a server's driver with it.
+            connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:

@@ -26,6 +26,8 @@ _NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 _NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
 _THIS_REVISION: Final = PreparedStatement(REVISION)
 _NEXT_REVISION: Final = PreparedStatement(_NEXT, apart=True)
+#: Under which the connection of a writer keeps the seconds since 1970 at its server when its transaction was begun.
+BEGUN_AT: Final = "begun at"
 #: The seconds since 1970 at a server.
 TIME: Final = select(cast(extract("epoch", func.clock_timestamp()), Double))
 _TIME: Final = PreparedStatement(TIME)
@@ -164,9 +166,11 @@ class Transaction:
         return self.__dict__.get("rev")
 
     def now(self) -> datetime:
-        """The time where the database is, which all who share it go by; aware, in UTC. A server is asked once a transaction."""
+        """The time where the database is, which all who share it go by; aware, in UTC; of a server, one in a transaction."""
         if self.database != "postgresql":
             return datetime.now(UTC)
+        if self._writes:
+            return datetime.fromtimestamp(self._connection.info[BEGUN_AT], UTC)
         return self.known("now", lambda: datetime.fromtimestamp(float(self._run(_TIME, None).scalar_one()), UTC))
 
     @property

@@ -6,6 +6,7 @@ still true when it writes. Readers see one moment and cannot write. Everything e
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import socket
@@ -27,7 +28,7 @@ from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.queue import ledger_lines
 from vidgen_core.db.schema.system import revision
-from vidgen_core.db.transaction import CHANNEL, REVISION, TIME
+from vidgen_core.db.transaction import BEGUN_AT, CHANNEL, REVISION, TIME
 from vidgen_core.db.triggers import TRIGGERS
 from vidgen_core.domain.errors import StoreError
 
@@ -54,7 +55,8 @@ _STANDS_STILL: Final = (
     "< clock_timestamp() - CAST(current_setting('idle_in_transaction_session_timeout') AS interval))"
 )
 _HERE: Final = "CAST(current_schema() AS regnamespace)"
-#: What the schema holds, each table and view being a type, too; without what extensions and the engine brought.
+_IS_OURS: Final = f"SELECT to_regclass(quote_ident(current_schema()) || '.{ledger_lines.name}')"
+#: What the schema of others holds, each table and view being a type, too; without what extensions and the engine brought.
 _PRESENT: Final = (
     f"SELECT typname FROM pg_type WHERE typnamespace = {_HERE} AND typelem = 0 AND typname NOT LIKE 'pgqueuer%%' "  # noqa: S608
     "AND NOT EXISTS (SELECT FROM pg_depend WHERE deptype = 'e' AND objid IN (pg_type.oid, typrelid)) "
@@ -94,6 +96,8 @@ _CONNECTION: Final = {
 #: Seconds after which the number of the last change is asked for, when nothing was heard.
 _ASK_EVERY: Final = 2.0
 _REVISION_SQL: Final = str(REVISION)
+#: Takes the turn of a writer, and then the time.
+_BEGIN: Final = f"SELECT pg_advisory_xact_lock({WRITE_LOCK}), extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
 
 
 class _WholeNumber(Loader):
@@ -142,6 +146,8 @@ class PostgresBackend(Backend):
             poolclass=QueuePool,
             pool_size=1 if writes else 4,
             max_overflow=0 if writes else 28,
+            # Few connections that know the statements already, and others only where many read at once.
+            pool_use_lifo=True,
             # The server may have been restarted since a connection was used last.
             pool_pre_ping=True,
             hide_parameters=True,
@@ -159,7 +165,8 @@ class PostgresBackend(Backend):
             @event.listens_for(engine, "begin")
             def _begin(connection: Connection) -> None:
                 try:
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+                    [_, seconds] = connection.exec_driver_sql(_BEGIN).one()
+                    connection.info[BEGUN_AT] = seconds
                 except DBAPIError as error:
                     if isinstance(error.orig, psycopg.errors.LockNotAvailable):
                         self.end_holder(WRITE_LOCK, _STANDS_STILL)
@@ -198,11 +205,10 @@ class PostgresBackend(Backend):
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
             if encoding != "UTF8":
                 raise StoreError("store_not_utf8", place=self.place, encoding=str(encoding))
-            present = connection.exec_driver_sql(_PRESENT).scalars().all()
-            if ledger_lines.name in present:
+            if connection.exec_driver_sql(_IS_OURS).scalar():
                 self._check_whole(connection)
-            elif present:
-                raise StoreError("store_of_others", place=self.place, table=present[0])
+            elif present := connection.exec_driver_sql(_PRESENT).scalar():
+                raise StoreError("store_of_others", place=self.place, table=present)
             if not migrations.is_current(connection):
                 migrations.upgrade(connection)
 
@@ -333,47 +339,53 @@ class AdvisoryRunnerLock:
     def __init__(self, backend: PostgresBackend, number: int) -> None:
         self._backend = backend
         self._number = number
+        #: That of all tries: a new one each time would cost the server more than the question does.
         self._session: psycopg.Connection[Any] | None = None
+        self._held = False
 
     def acquire(self) -> bool:
-        self.release()
-        return self._asked(f"SELECT pg_try_advisory_lock({self._number})", keep=True)
+        if self._held:
+            self.release()
+        if self._session is None or not self._answers(self._session, "SELECT 1"):
+            self._session = self._connected()
+        self._held = self._asked(self._session, f"SELECT pg_try_advisory_lock({self._number})")
+        return self._held
 
     def is_taken(self) -> bool:
-        return self._asked(f"SELECT EXISTS (SELECT 1 {_HOLDER.format(self._number)})")
+        with contextlib.closing(self._connected()) as session:
+            return self._asked(session, f"SELECT EXISTS (SELECT 1 {_HOLDER.format(self._number)})")
 
     def take_away(self) -> None:
         try:
             self._backend.end_holder(self._number)
         except DBAPIError as error:
-            raise dialect.translated(error, self._backend.place) or error from error
-
-    def _asked(self, question: str, *, keep: bool = False) -> bool:
-        """The server's answer to a question, on a session that is kept for a *yes*."""
-        session = None
-        answer = False
-        try:
-            session = self._backend.connect()
-            row = session.execute(question).fetchone()
-            answer = row is not None and bool(row[0])
-        except psycopg.Error as error:
-            raise dialect.translated(error, self._backend.place) or error from error
-        finally:
-            if keep and answer:
-                self._session = session
-            elif session is not None:
-                session.close()
-        return answer
+            raise self._translated(error) from error
 
     def is_held(self) -> bool:
-        return self._session is not None and self._answers(self._session, "SELECT 1")
+        self._held = self._held and self._session is not None and self._answers(self._session, "SELECT 1")
+        return self._held
 
     def release(self) -> None:
-        session, self._session = self._session, None
+        session, held = self._session, self._held
+        self._session, self._held = None, False
         if session is not None:
             # The server would notice a moment later that the session has ended.
-            self._answers(session, f"SELECT pg_advisory_unlock({self._number})")
+            if held:
+                self._answers(session, f"SELECT pg_advisory_unlock({self._number})")
             session.close()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        try:
+            return self._backend.connect()
+        except psycopg.Error as error:
+            raise self._translated(error) from error
+
+    def _asked(self, session: psycopg.Connection[Any], question: str) -> bool:
+        try:
+            row = session.execute(question).fetchone()
+        except psycopg.Error as error:
+            raise self._translated(error) from error
+        return row is not None and bool(row[0])
 
     def _answers(self, session: psycopg.Connection[Any], statement: str) -> bool:
         """Whether a statement can be run on a session; one on which it cannot be has lost the lock."""
@@ -381,9 +393,11 @@ class AdvisoryRunnerLock:
             session.execute(statement)
         except psycopg.Error:
             session.close()
-            self._session = None
             return False
         return True
+
+    def _translated(self, error: Exception) -> Exception:
+        return dialect.translated(error, self._backend.place) or error
 
 
 def _parts() -> list[str]:

@@ -97,7 +97,7 @@ class PgQueuerEngine:
             try:
                 # ``timeout`` is that of a connection, ``command_timeout`` that of a statement.
                 async with asyncpg.create_pool(
-                    self._url, min_size=0, max_size=3, timeout=LONGEST, command_timeout=LONGEST
+                    self._url, min_size=0, max_size=3, timeout=LONGEST, command_timeout=LONGEST, reset=_nothing
                 ) as pool:
                     await self._serve(pool, carry)
             except Exception as error:  # noqa: BLE001 - whatever breaks in it, tasks are still to be handed out
@@ -157,6 +157,10 @@ def _for_asyncpg(url: str) -> str:
 
 def _entrypoint(machine: str) -> str:
     return f"{ENTRYPOINT}.{machine}" if machine else ENTRYPOINT
+
+
+async def _nothing(_connection: Any) -> None:
+    """What is to be undone of a session before its next use: nothing, where asyncpg would send four statements."""
 
 
 async def _unless(over: asyncio.Event, carrying: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from vidgen_core.db import Tx
 from vidgen_core.db.backends.backend import RunnerLock
-from vidgen_core.db.worker_state import CHECK_NOW, CLOCK_SET, PAUSED, forget_checks
+from vidgen_core.db.worker_state import CHECK_NOW, CLOCK_SET, GENERATION, PAUSED, forget_checks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.providers import ProviderId
@@ -252,6 +252,7 @@ class SharedScheduler(Scheduler):
     # --- what the store says ----------------------------------------------------------------------------------------
 
     def _news(self, tx: Tx) -> tuple[list[ActiveTask], set[int]]:
+        tx.state.many([row.name() for row in (PAUSED, CLOCK_SET, GENERATION, CHECK_NOW)])
         self._ctx.paused = PAUSED.has(tx)
         clock = self._ctx.clock
         if isinstance(clock, ServerClock) and (CLOCK_SET.get(tx) or 0.0) != self._clock_set:

@@ -53,7 +53,8 @@ class ProviderPauses:
 
     def load(self, tx: Tx) -> None:
         """Take over what the store says: a pause lifted by a person is gone there."""
-        tx.state.many([PROVIDER_PAUSE.name(mode) for mode in provider_ids()])
+        rows = (PROVIDER_PAUSE, ALIKE) if self._shared else (PROVIDER_PAUSE,)
+        tx.state.many([row.name(mode) for row in rows for mode in provider_ids()])
         for mode in provider_ids():
             if self._shared:
                 self._alike[mode] = ALIKE.get(tx, mode) or Alike()

@@ -201,6 +201,26 @@ def test_a_page_that_opens_stays_where_it_is(
     assert sum(page.evaluate("() => window.shifts")) <= 0.02
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_card_with_a_last_frame_shows_its_takes_whole(studio: Studio, visitor: Visitors, width: int) -> None:
+    project = studio.project("last frame", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.shots.edit(first, last_frame=studio.vidgen.shots.get(second).image)
+    page = drawn(go(visitor(width=width, height=900), studio.at(project)), 2)
+    expect(card(page, first).get_by_alt_text("Last frame")).to_be_visible()
+    whole, seen = card(page, first).evaluate("card => [card.scrollHeight, card.clientHeight]")
+    assert whole <= seen
+
+
+def test_the_menu_of_a_project_is_no_wider_for_a_long_name(studio: Studio, page: Page) -> None:
+    go(page, studio.at(studio.project("Long" * 25, 0)))
+    page.locator(".st-key-new_project_box button").click()
+    expect(page.get_by_role("button", name="Rename")).to_be_visible()
+    box = page.get_by_test_id("stPopoverBody").bounding_box()
+    assert box is not None
+    assert box["width"] <= 320
+
+
 def test_a_whole_run_moves_nothing(studio: Studio, page: Page) -> None:
     project = studio.project("a run", 4)
     shots = studio.vidgen.shots.ids(project.id)

@@ -26,11 +26,13 @@ _OPENED: Final = "_project_opened"
 _NEW: Final = "new_project"
 _NAME: Final = "project_name"
 _FILES: Final = "project_delete_files"
+#: Pixels of the menu, however long a name is.
+_WIDTH: Final = 260
 
 
 def show(app: Vidgen, t: Text, project: Project, archived: Sequence[Project]) -> None:
     """One button: a new project, and everything else that is done with one."""
-    with dialogs.menu(t("shell.new_project"), "new_project_box"):
+    with dialogs.menu(t("shell.new_project"), "new_project_box"), st.container(width=_WIDTH):
         st.text_input(t("shell.new_project_name"), key=_NEW, on_change=_add, args=(app,))
         st.button(t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add, args=(app,))
         st.divider()

@@ -84,7 +84,6 @@ def _card(first: ShotView) -> None:
         with st.container(border=True, key=f"shot_{shot_id}", gap="small", height="stretch"):
             _head(visit, view)
             _body(visit, view)
-            material.strip(visit, view.shot)
             picture_cards.strip(visit, view)
             takes.place(view.shot, _options(visit.app.settings(), view.shot))
 
@@ -125,7 +124,7 @@ def _options(settings: Settings, shot: Shot) -> str:
 
 def _body(visit: Visit, view: ShotView) -> None:
     shot, settings = view.shot, visit.app.settings()
-    with st.container(horizontal=True, gap="small", key=f"body_{shot.id}"):
+    with st.container(horizontal=True, gap="small", wrap=False, key=f"body_{shot.id}"):
         ratio = shot.params.aspect_ratio or settings.providers.of(shot.params.provider or settings.mode).aspect_ratio
         # Narrow for upright pictures, so that all are about equally large.
         wide = _PICTURE_WIDE if (shape_of(ratio) or 0) > 1 else _PICTURE_TALL
@@ -139,6 +138,8 @@ def _body(visit: Visit, view: ShotView) -> None:
             with st.container(width=wide):
                 picture_cards.missing(visit, shot)
         prompt_box(visit.t, shot)
+        # Behind the prompt, whose place a picture that comes may not change.
+        material.strip(visit, shot)
     elsewhere(visit.t, shot)
 
 

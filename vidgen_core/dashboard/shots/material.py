@@ -87,14 +87,13 @@ def name_of(t: Text, kept: Kept) -> str:
 
 
 def strip(visit: Visit, shot: Shot) -> None:
-    """The pictures beside the first frame, small; nothing without any."""
+    """The pictures beside the first frame, small and below each other; nothing without any."""
     shown = [kept for kept in pictures_of(shot) if kept.slot is not PictureSlot.IMAGE]
     if not shown:
         return
-    with st.container(horizontal=True, gap="xsmall", key=f"material_{shot.id}"):
+    with st.container(width=_SMALL, gap="xxsmall", key=f"material_{shot.id}"):
         for kept in shown:
-            with st.container(width=_SMALL, gap="xxsmall"):
-                _picture(visit.t, kept)
+            _picture(visit.t, kept)
         if may(Role.MAKER):
             st.button(
                 ":material/edit:",

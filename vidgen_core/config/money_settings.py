@@ -17,7 +17,7 @@ CURRENCY: Final = r"^([A-Z]{3}|credits)$"
 
 
 class RateSettings(Section):
-    """What one unit of other money is worth."""
+    """What one unit of another currency is worth."""
 
     of: str
     """A currency (three letters), or the provider whose credits are meant; writing for a language model."""
@@ -44,14 +44,14 @@ WRITING_UNITS: Final[tuple[PriceUnit, ...]] = ("call", "million_in", "million_ou
 
 
 class PriceSettings(Section):
-    """What one model takes; the first row that fits a take counts, before every built-in price."""
+    """The price of one model; the first row that fits a take counts, before every built-in price."""
 
     provider: BillableParty
     """Whose price it is: a provider; writing for a language model."""
     model: Filled
     """The model's name; * stands for every model of the provider."""
     amount: Decimal = Field(ge=0)
-    """What it takes; 0: it is free."""
+    """The price; 0: it is free."""
     currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of the amount: three letters (ISO 4217), or credits."""
     unit: PriceUnit = Field(default="take", validate_default=True)
@@ -92,13 +92,13 @@ class BudgetSettings(Section):
     warn_at: int = Field(default=80, ge=1, le=100)
     """The percentage of a limit from which you are warned."""
     low_balance: Decimal = Field(default=Decimal(0), ge=0, json_schema_extra={"step": 10.0})
-    """You are warned when less than this is left at a provider, in the currency of the budget; 0: never."""
+    """You are warned when the balance at a provider is below this, in the currency of the budget; 0: never."""
     canary: Literal["off", "ask", "auto"] = "off"
-    """One shot first, before a large batch: off; ask lets the rest wait for your word; auto goes on when it succeeded."""
+    """One shot first, before a large batch: off; ask: the rest waits until you start it; auto: the rest follows when it succeeded."""
     currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of the limit and of sums: three letters (ISO 4217), or credits."""
     rates: tuple[RateSettings, ...] = ()
-    """What other money is worth in that currency; left out, a dated table for CNY, USD and measured credits counts."""
+    """What other currencies are worth in that one; left out, a dated table for CNY, USD and measured credits counts."""
 
     @field_validator("rates")
     @classmethod
@@ -109,7 +109,7 @@ class BudgetSettings(Section):
 
 
 class GateSettings(Section):
-    """From where on you are asked before something is paid for; what is free never asks."""
+    """When you are asked before something is paid for; what is free never asks."""
 
     ask_above: Decimal = Field(default=Decimal(5), ge=0)
     """Orders that will probably cost more than this are shown with count and price before they go; so are unknown prices."""

@@ -44,30 +44,30 @@ class RunnerSettings(Section):
     slider_top: int = Field(default=5, ge=1, le=1000)
     """The highest value the concurrency slider offers."""
     poll_interval: float = Field(default=10.0, ge=0.05, allow_inf_nan=False, json_schema_extra={"step": 0.5})
-    """Seconds between two looks at the same remote job."""
+    """Seconds between two status checks of the same remote job."""
     max_wait: float = Field(default=600.0, gt=0, allow_inf_nan=False, json_schema_extra={"step": 30.0})
     """Seconds from submitting until a job counts as timed out; a later result is still taken in."""
     retry_on_fail: bool = True
-    """Whether failures that may pass are tried again by themselves."""
+    """Whether temporary failures are retried automatically."""
     max_retries: int = Field(default=2, ge=0, le=20)
-    """How often one task may be tried again by itself."""
+    """How many times one task may be retried automatically."""
     retry_unknown_failures: bool = False
-    """Whether a job that failed for a reason nobody knows is ordered, and paid, once more by itself."""
+    """Whether a job that failed for an unknown reason is submitted, and paid for, once more automatically."""
     takes_per_shot: int = Field(default=3, ge=1, le=5)
     """How many takes one click on Generate makes."""
     backoff_base: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Seconds before the first retry; each further one waits twice as long, with some chance mixed in."""
+    """Seconds before the first retry; each further one waits twice as long, with some randomness."""
     backoff_max: float = Field(default=300.0, gt=0, allow_inf_nan=False, json_schema_extra={"step": 10.0})
     """The longest wait before a retry, in seconds."""
 
 
 class DownloadSettings(Section):
-    """How results are brought home."""
+    """How results are downloaded."""
 
     min_rate: int = Field(default=4096, ge=0, json_schema_extra={"step": 1024})
-    """Bytes a second below which a download makes room for others and goes on later; 0: it may take as long as it likes."""
+    """Bytes per second below which a download makes room for others and continues later; 0: no limit."""
     max_bytes: int = Field(default=2 * 1024**3, ge=1, json_schema_extra={"step": 1_000_000})
-    """The most bytes of one result; a larger one is not fetched."""
+    """The largest result in bytes; a larger one is not downloaded."""
 
 
 class ChecksSettings(Section):
@@ -76,7 +76,7 @@ class ChecksSettings(Section):
     enabled: bool = True
     """Whether every clip is checked after its download."""
     ask_model: bool = False
-    """Whether a take can be shown to the language model of [writing], which is paid; it is asked by a click alone."""
+    """Whether a take can be shown to the language model of [writing], which costs money; only a click does so."""
     damaged: float = Field(default=0.95, ge=0, le=1, json_schema_extra={"step": 0.01})
     """The least share of the promised frames that can be decoded."""
     length_differs: float = Field(default=0.5, ge=0, json_schema_extra={"step": 0.1})
@@ -139,41 +139,41 @@ class Providers(Section):
 
 
 class ChainSettings(Section):
-    """How shots of a chain go on from each other, and how far their look may drift."""
+    """How shots of a chain continue each other, and how far their look may drift."""
 
     first_passing: bool = False
-    """Go on with the first take that passes its checks outside an auto-run, too; off: wait until a take is chosen."""
+    """Continue with the first take that passes its checks outside an auto-run, too; off: wait until a take is chosen."""
     least_sharpness: float = Field(default=0.1, ge=0, json_schema_extra={"step": 0.05})
     """The least sharpness of a last frame, as a share of the first frame of its chain; below it the next shot waits for you."""
     most_colour: float = Field(default=80.0, ge=0, le=255, json_schema_extra={"step": 5.0})
     """How far the colours of a last frame may lie from those of the first frame of its chain, 255 being black from white."""
     least_similarity: float = Field(default=-1.0, ge=-1, le=1, json_schema_extra={"step": 0.05})
-    """The least similarity of a last frame to the first frame of its chain, 1 being the same; -1: none is asked for."""
+    """The least similarity of a last frame to the first frame of its chain, 1 being the same; -1: none is required."""
 
 
 class NoticeSettings(Section):
-    """Who is told when a batch has ended or nothing more is submitted."""
+    """Who is notified when a batch has ended or nothing more is submitted."""
 
     url: SecretStr = SecretStr("")
-    """Where notices go; whoever knows it can write to your group, so it is kept like a key. May be in your network."""
+    """The address that notices are sent to; whoever knows it can write to your group, so it is kept like a key. It may be in your own network."""
     kind: Literal["feishu", "dingtalk", "wecom", "slack", "telegram", "bark", "ntfy", "mail", "generic"] = "feishu"
-    """Whose address it is; generic is JSON for a program of your own, mail is smtp://name:password@host/to@example.com."""
+    """The service it belongs to; generic is JSON for a program of your own, mail is smtp://name:password@host/to@example.com."""
     secret: SecretStr = SecretStr("")
     """The signing secret of Feishu or DingTalk; empty: no signature."""
     language: Literal["auto", "zh", "en"] = "auto"
     """The language of the notices; auto is that of the program."""
     on_batch_end: bool = True
-    """Tell when a batch has ended."""
+    """Notify when a batch has ended."""
     on_pause: bool = True
-    """Tell when a provider's queue stands still, or the queue pauses by itself."""
+    """Notify when a provider's queue is held, or the queue pauses automatically."""
     on_budget: bool = True
-    """Tell when a limit of the budget comes near (budget.warn_at)."""
+    """Notify when a budget limit is near (budget.warn_at)."""
     on_question: bool = True
-    """Tell when somebody has to answer: an agent asks to order, or a job waits for a yes to its price."""
+    """Notify when somebody has to answer: an agent asks to order, or a job waits until its price is confirmed."""
     address: WebAddress = ""
-    """Where people reach this server, e.g. https://studio.example; with it such notices carry a link to the answer."""
+    """The address of this server for people, e.g. https://studio.example; with it such notices contain a link to the answer."""
     least_tasks: int = Field(default=1, ge=1, le=1_000_000)
-    """Batches with fewer tasks are not told of."""
+    """Batches with fewer tasks send no notice."""
 
     @field_validator("url")
     @classmethod
@@ -185,33 +185,33 @@ class NoticeSettings(Section):
 
 
 class LibrarySettings(Section):
-    """Where pictures may come from."""
+    """Which sources of pictures are allowed."""
 
     allow_private_links: bool = False
     """Whether image links may point into your own network."""
 
 
 class WritingSettings(KeyedSettings):
-    """The language model that proposes storyboards and writes prompts; its keys have nothing to do with video."""
+    """The language model that proposes storyboards and writes prompts; its keys are separate from those for video."""
 
     base_url: WebAddress = next((spec.llm_url for spec in specs() if spec.llm_url), "")
-    """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
+    """The address of an OpenAI-compatible model: the part before /v1/chat/completions."""
     model: str = Field(default="", json_schema_extra={"placeholder": "settings.writing.no_model"})
     """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
     vision: bool = False
-    """Whether the model looks at pictures; if so, the shot's picture goes along when its prompt is written."""
+    """Whether the model takes pictures; if so, the shot's picture is sent when its prompt is written."""
     language: Literal["auto", "zh", "en"] = "auto"
     """The language of the prompts it writes; auto: that of the script."""
     temperature: float = Field(default=0.6, ge=0, le=2, allow_inf_nan=False, json_schema_extra={"step": 0.1})
     """How freely it writes: 0 is the same each time, 1 is free."""
     piece_size: int = Field(default=1800, ge=200, le=20_000, json_schema_extra={"step": 100})
-    """Characters of a script that are asked for at once; a smaller piece costs more questions and loses less."""
+    """Characters of a script in one request; smaller pieces need more requests and lose less."""
     max_concurrent: int = Field(default=2, ge=1, le=20)
-    """How many questions may be under way at once."""
+    """How many requests may run at once."""
     price_in: Decimal = Field(default=Decimal(0), ge=0)
-    """What a million tokens sent cost; 0: not known."""
+    """The price of a million tokens sent; 0: not known."""
     price_out: Decimal = Field(default=Decimal(0), ge=0)
-    """What a million tokens received cost; 0: not known."""
+    """The price of a million tokens received; 0: not known."""
     currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of these prices."""
 
@@ -225,25 +225,25 @@ class SharingSettings(Section):
     """Who may use this installation from another machine."""
 
     token: SecretStr = SecretStr("")
-    """What programs send as ``Authorization: Bearer …``; made at the first start, and good for signing in as owner."""
+    """What programs send as ``Authorization: Bearer …``; created at the first start, and valid for signing in as owner."""
     sign_in: Literal["none", "password", "oidc"] = "none"
     """How people sign in: not at all (this machine only), with a password, or with OpenID Connect (oidc)."""
     viewer_password: SecretStr = SecretStr("")
-    """Argon2 hash of the password of those who look; set it on the settings screen."""
+    """Argon2 hash of the password of viewers; set it on the settings screen."""
     maker_password: SecretStr = SecretStr("")
-    """Argon2 hash of the password of those who generate."""
+    """Argon2 hash of the password of makers, who generate."""
     owner_password: SecretStr = SecretStr("")
-    """Argon2 hash of the password of those who also change keys, settings and budget."""
+    """Argon2 hash of the password of owners, who also change keys, settings and budget."""
     viewers: str = ""
-    """With oidc: addresses of those who look, separated by commas; @studio.example is a whole domain, * everybody."""
+    """With oidc: e-mail addresses of viewers, separated by commas; @studio.example is a whole domain, * everybody."""
     makers: str = ""
-    """With oidc: addresses of those who generate."""
+    """With oidc: e-mail addresses of makers, who generate."""
     owners: str = ""
-    """With oidc: addresses of those who also change keys, settings and budget."""
+    """With oidc: e-mail addresses of owners, who also change keys, settings and budget."""
     allowed_hosts: str = Field(default="", json_schema_extra={"placeholder": "studio.example"})
-    """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
+    """Further host names of this server, separated by commas, e.g. studio.example; read at the start."""
     trusted_proxies: str = Field(default="", json_schema_extra={"placeholder": "10.0.0.5, 172.16.0.0/12"})
-    """Proxies on other machines whose X-Forwarded-For is believed, e.g. 10.0.0.5 or 172.16.0.0/12; read at the start."""
+    """Proxies on other machines whose X-Forwarded-For is trusted, e.g. 10.0.0.5 or 172.16.0.0/12; read at the start."""
 
     @field_validator("viewer_password", "maker_password", "owner_password")
     @classmethod
@@ -274,10 +274,10 @@ class SharingSettings(Section):
 
 
 class AccessSettings(Section):
-    """What people may reach who do not sit at this machine."""
+    """What people on other machines may access."""
 
     path_roots: str = Field(default="", json_schema_extra={"placeholder": "/srv/pictures, /srv/drafts"})
-    """Folders of this machine that everybody who signs in may name, one a line or as a JSON list; only an owner at this machine names others."""
+    """Folders of this machine that everybody who signs in may use, one per line or as a JSON list; only an owner at this machine may use others."""
 
     @field_validator("path_roots")
     @classmethod
@@ -298,7 +298,7 @@ class ScaleSettings(Section):
     database: SecretStr = SecretStr("")
     """Address of a PostgreSQL database, postgresql://user:password@host/name; empty: a file in the data home. Read at the start."""
     media: str = ""
-    """Where videos, pictures and exports are kept for all machines, s3://bucket/folder; empty: in the data home. Read at the start."""
+    """Where videos, pictures and exports are stored for all machines, s3://bucket/folder; empty: in the data home. Read at the start."""
     media_endpoint: WebAddress = ""
     """Address of the S3 server, e.g. https://s3.example.com; empty: Amazon's."""
     media_key: str = ""
@@ -306,12 +306,12 @@ class ScaleSettings(Section):
     media_secret: SecretStr = SecretStr("")
     """Secret of that access key."""
     timezone: str = Field(default="", json_schema_extra={"placeholder": "Asia/Shanghai"})
-    """Where days of budget and reports begin, with a database of that kind the same on all machines, e.g. Asia/Shanghai."""
+    """The time zone in which days of budget and reports begin; required with a database of that kind, e.g. Asia/Shanghai."""
 
     worker: str = ""
-    """What this machine's worker is called; empty: as the machine is."""
+    """The name of this machine's worker; empty: the machine's name."""
     takeover_seconds: float = Field(default=30.0, ge=1, le=600)
-    """After so many seconds without a sign of life a worker's tasks go to others; s."""
+    """Seconds without a heartbeat after which a worker's tasks go to others."""
 
     @field_validator("database")
     @classmethod
@@ -371,29 +371,29 @@ class Settings(BaseSettings):
     runner: RunnerSettings = RunnerSettings()
     """How the runner works through the queue."""
     download: DownloadSettings = DownloadSettings()
-    """How results are brought home."""
+    """How results are downloaded."""
     checks: ChecksSettings = ChecksSettings()
     """What a finished clip is checked for."""
     providers: Providers = Field(default_factory=Providers)
     """One section for each generation mode."""
     prices: tuple[PriceSettings, ...] = ()
-    """Your own prices, before the built-in ones."""
+    """Your own prices; they come before the built-in ones."""
     budget: BudgetSettings = BudgetSettings()
     """How much may be spent."""
     chain: ChainSettings = ChainSettings()
-    """How shots of a chain go on from each other."""
+    """How shots of a chain continue each other."""
     gate: GateSettings = GateSettings()
-    """From where on you are asked before something is paid for."""
+    """When you are asked before something is paid for."""
     notices: NoticeSettings = NoticeSettings()
-    """Who is told when a batch has ended or nothing more is submitted."""
+    """Who is notified when a batch has ended or nothing more is submitted."""
     library: LibrarySettings = LibrarySettings()
-    """Where pictures may come from."""
+    """Which sources of pictures are allowed."""
     writing: WritingSettings = WritingSettings()
     """The language model that proposes storyboards and writes prompts."""
     sharing: SharingSettings = SharingSettings()
     """Who may use this installation from another machine."""
     access: AccessSettings = AccessSettings()
-    """What people may reach who do not sit at this machine."""
+    """What people on other machines may access."""
     scale: ScaleSettings = ScaleSettings()
     """For more than one machine: what they share."""
 

@@ -80,7 +80,7 @@ def checks(visit: Visit) -> None:
 
 
 def chain(visit: Visit) -> None:
-    """How shots of a chain go on from each other."""
+    """How shots of a chain continue each other."""
     form = SettingsForm(visit, "chain")
     form.field("chain.first_passing")
     form.columns(("chain.least_sharpness",), ("chain.most_colour",), ("chain.least_similarity",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -67,6 +68,13 @@ def test_a_wrong_address_is_one_sentence_without_the_password(postgres: Postgres
         Store.open(url.format(server=server, **others))
     assert caught.value.code == code
     assert "secret" not in str(caught.value.params)
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreError) as caught:
+        # The least that the driver waits.
+        Store.open(f"postgresql://vidgen@127.0.0.1:{silent.getsockname()[1]}/vidgen?connect_timeout=2")
+    assert caught.value.code == "store_server_away"
 
 
 def write_to(url: str) -> None:

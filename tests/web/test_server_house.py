@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 import vidgen_core.web
 from vidgen_core.config.paths import Locations
+from vidgen_core.domain.errors import StoreError
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web import get_vidgen, serve
 from vidgen_core.web.app_instance import close_vidgen, ensure_runner, opened_vidgen
@@ -97,6 +98,20 @@ def test_a_damaged_database_leaves_the_server_up_which_says_so_until_it_is_mende
         home.database.unlink()
         wait_until(lambda: opened_vidgen() is not None)
         assert client.get("/api/health").json()["ok"] is True
+
+
+def test_whoever_asks_of_a_database_that_cannot_be_opened_waits_for_no_other_try(home: Locations) -> None:
+    home.database.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(StoreError):
+        ensure_runner()
+    home.database.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            get_vidgen()
+    try:
+        assert ensure_runner() is get_vidgen()
+    finally:
+        close_vidgen()
 
 
 def test_shots_have_a_name_in_addresses_too(client: TestClient) -> None:

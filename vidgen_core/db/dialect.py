@@ -226,7 +226,8 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
     code: str | None = error.sqlstate
     if code is None:
         # OperationalError: the connection was refused, broke off or took too long; ProgrammingError: its address is wrong.
-        known = type(error).__name__ in ("OperationalError", "InterfaceError", "ProgrammingError")
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        known = kinds & {"OperationalError", "InterfaceError", "ProgrammingError"}
         return _of_connection(str(error), where) if known else None
     if code in ("55P03", "40P01", "40001", "57014"):
         return StoreError("store_locked", path=where)

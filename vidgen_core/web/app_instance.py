@@ -12,7 +12,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
-from vidgen_core.config.paths import find_locations
+from vidgen_core.config.paths import Locations, find_locations
+from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.facade import Vidgen
 
 _ATTRIBUTE: Final = "_vidgen_process"
@@ -23,6 +24,8 @@ class _Process:
     lock: threading.RLock = field(default_factory=threading.RLock)
     #: By data home.
     opened: dict[str, Vidgen] = field(default_factory=dict)
+    #: Why ``ensure_runner`` could not open it last: nobody else waits for another try.
+    failed: dict[str, VidgenError] = field(default_factory=dict)
     closing: Vidgen | None = None
 
 
@@ -38,12 +41,25 @@ def get_vidgen() -> Vidgen:
     :raises FileError: ``home_unwritable``
     """
     locations, process = find_locations(), _process()
+    _raise_known(process, locations)
     with process.lock:
-        found = process.opened.get(str(locations.home))
-        if found is None:
-            found = process.opened[str(locations.home)] = Vidgen.open(locations)
-            found.projects.ensure_sample()
-        return found
+        # It may have become known meanwhile.
+        _raise_known(process, locations)
+        return _open(process, locations)
+
+
+def _raise_known(process: _Process, locations: Locations) -> None:
+    error = process.failed.get(str(locations.home))
+    if error is not None and str(locations.home) not in process.opened:
+        raise error.with_traceback(None)
+
+
+def _open(process: _Process, locations: Locations) -> Vidgen:
+    found = process.opened.get(str(locations.home))
+    if found is None:
+        found = process.opened[str(locations.home)] = Vidgen.open(locations)
+        found.projects.ensure_sample()
+    return found
 
 
 def opened_vidgen() -> Vidgen | None:
@@ -61,9 +77,18 @@ async def find_vidgen() -> Vidgen:
 
 
 def ensure_runner() -> Vidgen:
-    """Start the worker of a data home that no other machine shares; may be called any number of times."""
-    with _process().lock:
-        vidgen = get_vidgen()
+    """Open the data home and start its worker, if no other machine shares it; may be called any number of times.
+
+    What keeps it from that is what everybody else is told until the next call, or ``close_vidgen``.
+    """
+    locations, process = find_locations(), _process()
+    with process.lock:
+        try:
+            vidgen = _open(process, locations)
+        except VidgenError as error:
+            process.failed[str(locations.home)] = error
+            raise
+        process.failed.pop(str(locations.home), None)
         vidgen.worker.start_embedded()
         return vidgen
 
@@ -86,7 +111,9 @@ def close_vidgen() -> None:
     """Stop the worker and close the data home; the next ``get_vidgen`` opens it again."""
     process = _process()
     with process.lock:
-        vidgen = process.closing = process.opened.pop(str(find_locations().home), None)
+        home = str(find_locations().home)
+        process.failed.pop(home, None)
+        vidgen = process.closing = process.opened.pop(home, None)
     if vidgen is not None:
         vidgen.close()
     process.closing = None

@@ -275,7 +275,7 @@ def test_what_reviewers_said_is_a_marker_at_its_moment(tmp_path: Path) -> None:
 
     timeline = otio.adapters.read_from_string(export(film, Format.OTIO, tmp_path), "otio_json")
 
-    [marker] = [one for clip in timeline.find_clips() for one in clip.markers if one.name == "Review: Ann"]
+    [marker] = [one for clip in timeline.find_clips() for one in clip.markers if one.name == "Feedback: Ann"]
     assert marker.comment == "the <hand> is odd"
     assert marker.marked_range.start_time.to_seconds() == pytest.approx(0.25, abs=0.05)
     assert "the &lt;hand&gt; is odd" in export(film, Format.FCPXML, tmp_path)

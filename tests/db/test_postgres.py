@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -332,6 +334,32 @@ def test_changes_are_told_to_all_machines_as_they_are_committed(
             postgres.restart()
             wait_until(lambda: answers(other) and answers(shared))
     assert not told.is_set()
+
+
+def sessions(url: str) -> set[int]:
+    """The processes of the server that have a database open, without the one that is asked."""
+    with closing(psycopg.connect(url)) as connection:
+        mine = "datname = current_database() AND pid <> pg_backend_pid()"
+        return {pid for (pid,) in connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {mine}")}
+
+
+def test_a_session_that_falls_silent_keeps_changes_from_nobody(
+    postgres_url: str, shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.db.backends.postgres.SILENT", 1.0)
+    with shared.write() as tx:
+        tx.projects.ensure("film")
+    before = sessions(postgres_url)
+    shared.revision()
+    [listening] = sessions(postgres_url) - before
+    os.kill(listening, signal.SIGSTOP)
+    try:
+        with closing(Store.open(postgres_url)) as other, other.write() as tx:
+            tx.projects.ensure("another")
+            number = tx.rev
+        wait_until(lambda: shared.revision() == number)
+    finally:
+        os.kill(listening, signal.SIGCONT)
 
 
 def answers(store: Store) -> bool:

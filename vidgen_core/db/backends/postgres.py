@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -95,6 +97,8 @@ _CONNECTION: Final = {
 
 #: Seconds after which the number of the last change is asked for, when nothing was heard.
 _ASK_EVERY: Final = 2.0
+#: Seconds after which a session that was not heard on is given up, whatever the network says of it.
+SILENT: Final = 10.0
 _REVISION_SQL: Final = str(REVISION)
 #: Takes the turn of a writer, and then the time.
 _BEGIN: Final = f"SELECT pg_advisory_xact_lock({WRITE_LOCK}), extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
@@ -227,6 +231,9 @@ class PostgresBackend(Backend):
             raise StoreError("store_incomplete", place=self.place, missing=str(missing))
 
     def _revision(self) -> int:
+        if self._listener is not None and self._listener.is_silent:
+            self._listener.hang_up()
+            self._listener = None
         if self._listener is None or not self._listener.is_alive():
             # None yet, or the server was restarted.
             self._listener = _ChangeListener(self.connect(), self._tells)
@@ -289,6 +296,7 @@ class _ChangeListener(threading.Thread):
         self._connection = connection
         self._tells = tells
         self._lock = threading.Lock()
+        self._heard_at = time.monotonic()
         self.number = 0
         try:
             connection.execute(f"LISTEN {CHANNEL}")
@@ -296,26 +304,37 @@ class _ChangeListener(threading.Thread):
         except psycopg.Error:
             connection.close()
             raise
-        self._end, self._ended = socket.socketpair()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its server has given no answer for long, although the connection stands."""
+        return time.monotonic() - self._heard_at > SILENT
 
     def reached(self, number: int) -> None:
         with self._lock:
             self.number = max(self.number, number)
 
+    def hang_up(self) -> None:
+        """End, from another thread, also in the midst of a question."""
+        with (
+            contextlib.suppress(OSError, psycopg.Error),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
+
     def stop(self) -> None:
-        self._end.close()
+        self.hang_up()
         self.join(timeout=10)
 
     def run(self) -> None:
         try:
             while True:
-                ready, _, _ = select.select([self._connection.fileno(), self._ended.fileno()], [], [], _ASK_EVERY)
-                if self._ended.fileno() in ready:
-                    return
+                ready, _, _ = select.select([self._connection.fileno()], [], [], _ASK_EVERY)
                 if not ready:
                     # Finds out whether the server is still there.
                     self.reached(self._asked())
                 heard = [int(told.payload) for told in self._connection.notifies(timeout=0.01)]
+                self._heard_at = time.monotonic()
                 if heard:
                     self.reached(max(heard))
                     for tell in tuple(self._tells):
@@ -325,8 +344,6 @@ class _ChangeListener(threading.Thread):
             pass
         finally:
             self._connection.close()
-            self._ended.close()
-            self._end.close()
 
     def _asked(self) -> int:
         row = self._connection.execute(_REVISION_SQL).fetchone()

@@ -340,7 +340,7 @@ def sessions(url: str) -> set[int]:
     """The processes of the server that have a database open, without the one that is asked."""
     with closing(psycopg.connect(url)) as connection:
         mine = "datname = current_database() AND pid <> pg_backend_pid()"
-        return {pid for (pid,) in connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {mine}")}
+        return {pid for (pid,) in connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {mine}")}  # noqa: S608
 
 
 def test_a_session_that_falls_silent_keeps_changes_from_nobody(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import select
 import socket
 import threading
@@ -316,11 +315,10 @@ class _ChangeListener(threading.Thread):
 
     def hang_up(self) -> None:
         """End, from another thread, also in the midst of a question."""
-        with (
-            contextlib.suppress(OSError, psycopg.Error),
-            socket.socket(fileno=os.dup(self._connection.fileno())) as line,
-        ):
-            line.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError, psycopg.Error):
+            line = socket.fromfd(self._connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+            with line:
+                line.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         self.hang_up()

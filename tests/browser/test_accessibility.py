@@ -49,6 +49,20 @@ MOVING = """() => {
 }"""
 
 
+def test_the_link_that_the_keyboard_is_at_can_be_told_from_the_open_page(studio: Studio, page: Page) -> None:
+    go(page, studio.at(studio.project("focus", 1)))
+    links = page.locator(".st-key-sidebar_pages a:visible")
+    expect(links).to_have_count(11)
+    page.locator(".st-key-new_project_box button").focus()
+    ringed = (
+        "all => all.filter((link) => getComputedStyle(link).outlineStyle === 'solid').map((link) => link.innerText)"
+    )
+    for link in links.all():
+        page.keyboard.press("Tab")
+        expect(link).to_be_focused()
+        assert page.locator("a").evaluate_all(ringed) == [link.inner_text()]
+
+
 @pytest.mark.extended
 def test_who_asks_for_less_motion_and_more_contrast_gets_it(
     studio: Studio, visitor: Visitors, worked_on: Project

@@ -35,6 +35,9 @@ class S3:
         self.bucket = f"studio-{uuid4().hex[:8]}"
         #: The status that is answered instead; 0: the connection breaks.
         self.fails: int | None = None
+        #: Cleared: nothing is answered until it is set.
+        self.answers = threading.Event()
+        self.answers.set()
         #: How many requests were answered so.
         self.failed = 0
         #: Called with the path of each file that is stored, before its sender is told.
@@ -49,6 +52,7 @@ class S3:
     def _respond(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests.append((method, path, environ.get("HTTP_RANGE", "")))
+        self.answers.wait()
         fails = self.fails
         if fails is None:
             answer: Iterable[bytes] = self._app(environ, start)
@@ -87,6 +91,7 @@ class S3:
         }
 
     def close(self) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(60)

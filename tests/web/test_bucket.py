@@ -24,6 +24,7 @@ from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.system.database import open_media
+from vidgen_core.worker import storage_check
 
 MEDIA = "/app/static/media"
 
@@ -189,6 +190,37 @@ def test_a_file_of_the_bucket_that_somebody_has_changed_is_not_used(
             read()
         s3.client().put_object(Bucket=s3.bucket, Key=key, Body=whole)
         assert read().read_bytes() == whole
+
+
+def test_a_server_that_says_nothing_is_asked_twice(
+    s3: S3,  # noqa: F811
+    other: Vidgen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vidgen_core.media.storage.bucket._READ", 1)
+    s3.answers.clear()
+    s3.requests.clear()
+    with pytest.raises(FileError, match="media_away"):
+        open_media(other.locations).check()
+    assert [method for method, _, _ in s3.requests] == ["PUT", "PUT"]
+    s3.answers.set()
+    open_media(other.locations).check()
+
+
+def test_a_bucket_that_says_nothing_keeps_nobody_waiting_for_its_answer(
+    s3: S3,  # noqa: F811
+    vidgen: Vidgen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage_check, "PATIENCE", 0.1)
+    project = vidgen.projects.all()[0].id
+    shot = vidgen.shots.add(project, prompt="pan left")
+    s3.answers.clear()
+    task = vidgen.tasks.generate(project, [shot.id], GenerateOptions(takes=1)).tasks[0]
+    vidgen.worker.start()
+    wait_until(lambda: pause_of(vidgen) == "lane_media_away", 60)
+    s3.answers.set()
+    wait_until(lambda: vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED, 60)
 
 
 def pause_of(vidgen: Vidgen) -> str | None:

@@ -23,6 +23,8 @@ from vidgen_core.worker.context import Context
 
 #: Seconds for which a folder that was good is taken to be so still.
 EVERY: Final = 5.0
+#: Seconds that the queue waits for an answer of the media storage; a look that takes longer goes on by itself.
+PATIENCE: Final = 5.0
 #: The code of a pause by that of the error.
 _CODES: Final = {
     "disk_full": "lane_disk_full",
@@ -43,6 +45,7 @@ class StorageCheck:
 
     ctx: Context
     _good: dict[Path, float] = field(default_factory=dict)
+    _looking: asyncio.Task[None] | None = None
 
     async def are_ready(self, mode: ProviderId, wanted: Iterable[Path]) -> bool:
         """Whether the save folder and ``wanted`` can be written; ``mode`` is paused or goes on accordingly."""
@@ -55,7 +58,7 @@ class StorageCheck:
         if not doubtful:
             return True
         try:
-            await asyncio.to_thread(self.ctx.media.check)
+            await self._look_at_media()
             mount = await asyncio.to_thread(_check, self.ctx.store, base, doubtful)
         except FileError as error:
             self.ctx.pauses.pause(mode, _CODES.get(error.code, _OTHER), provider=mode.value, **error.params)
@@ -66,6 +69,15 @@ class StorageCheck:
         if pause is not None and paused:
             self.ctx.pauses.lift(mode, pause.code)
         return True
+
+    async def _look_at_media(self) -> None:
+        """:raises FileError: as ``LocalMedia.check``; ``media_away`` while an answer is still awaited"""
+        patience = 0.0 if self._looking is not None else PATIENCE
+        looking = self._looking = self._looking or asyncio.create_task(asyncio.to_thread(self.ctx.media.check))
+        if not (await asyncio.wait({looking}, timeout=patience))[0]:
+            raise FileError("media_away", place=self.ctx.media.place)
+        self._looking = None
+        looking.result()
 
 
 def check(store: Store, base: Path, folders: Iterable[Path] = ()) -> None:

@@ -211,6 +211,8 @@ class BucketMedia(LocalMedia):
             if self._opened is None:
                 try:
                     self._opened, self._root = fsspec.core.url_to_fs(self.place, **self._options)
+                    # s3fs would try five times what its own driver has tried several times: minutes, where nobody answers.
+                    self._opened.retries = 1
                 except ImportError:
                     raise FileError("media_driver_missing") from None
             return self._opened
@@ -369,5 +371,5 @@ def _options(scale: ScaleSettings) -> dict[str, Any]:
         "secret": secret or None,
         "endpoint_url": scale.media_endpoint or None,
         "use_listings_cache": False,
-        "config_kwargs": {"connect_timeout": _CONNECT, "read_timeout": _READ, "retries": {"max_attempts": 2}},
+        "config_kwargs": {"connect_timeout": _CONNECT, "read_timeout": _READ, "retries": {"max_attempts": 1}},
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +22,9 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
+from vidgen_core.db import dialect
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.backends.sqlite import SqliteBackend
 from vidgen_core.db.schema import metadata
@@ -56,11 +60,13 @@ def copy_database(source: Backend, target: Backend) -> list[Copied]:
         # The sums are copied as they are; with triggers they would be counted a second time.
         drop_triggers(new)
         copied = [
-            _copy_table(old, new, table, whole=target.is_shared)
+            _copy_table(old, new, table, source.place, whole=target.is_shared)
             for table in metadata.sorted_tables
             if table is not revision
         ]
-        new.execute(update(revision).values(n=old.execute(select(revision.c.n)).scalar_one()))
+        with _reading(source.place):
+            number = old.execute(select(revision.c.n)).scalar_one()
+        new.execute(update(revision).values(n=number))
         renew_triggers(new)
     return copied
 
@@ -82,13 +88,30 @@ def copy_to_file(source: Backend, target: Path) -> None:
     part.replace(target)
 
 
-def _copy_table(old: Connection, new: Connection, table: Table, *, whole: bool) -> Copied:
+@contextmanager
+def _reading(place: str) -> Iterator[None]:
+    """Errors of what is read, which the database that is written to has no part in."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise dialect.translated(error, place) or error from error
+
+
+def _copy_table(old: Connection, new: Connection, table: Table, place: str, *, whole: bool) -> Copied:
     kept = true() if whole or table is not state else _NOT_INTO_FILES
     if table in _OF_PROCESSES:
         new.execute(delete(table))
-    for rows in old.execution_options(yield_per=_ROWS).execute(select(table).where(kept)).mappings().partitions(_ROWS):
+    with _reading(place):
+        parts = old.execution_options(yield_per=_ROWS).execute(select(table).where(kept)).mappings().partitions(_ROWS)
+    while True:
+        with _reading(place):
+            rows = next(parts, None)
+        if rows is None:
+            break
         new.execute(insert(table), [dict(row) for row in rows])
-    before, after = _sums(old, table, kept), _sums(new, table, kept)
+    with _reading(place):
+        before = _sums(old, table, kept)
+    after = _sums(new, table, kept)
     if before != after:
         raise StoreError("store_copy_differs", table=table.name)
     counter = table.autoincrement_column

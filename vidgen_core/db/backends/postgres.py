@@ -137,8 +137,9 @@ class PostgresBackend(Backend):
         self.place = f"postgresql://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
         self._url = url.set(drivername="postgresql+psycopg", query={**_texts(_CONNECTION), **url.query})
         self._session = {**_SESSION, "TimeZone": timezone or _present_offset()}
-        # That a broken connection cannot be put back is no news: it is thrown away, and whoever used it was told.
-        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+        # That a broken connection cannot be put back or ended is no news: it is thrown away, and whoever used it was told.
+        for name in ("sqlalchemy.pool", "psycopg"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._listener: _ChangeListener | None = None
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)

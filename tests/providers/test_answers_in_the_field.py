@@ -1032,3 +1032,48 @@ async def test_a_code_in_other_digits_is_no_reason_to_break(providers, world, co
         )
     assert state.status is RemoteStatus.FAILED
     assert state.model_dump_json().encode("utf-8")
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 429])
+@pytest.mark.parametrize("name", ["kie", "lovart"])
+async def test_a_job_in_an_envelope_that_says_well_is_kept_under_any_status(providers, world, name, status) -> None:
+    id_, code = ("thread_id", 0) if name == "lovart" else ("taskId", 200)
+    assert await accepted(providers, world, name, status, {"code": code, "data": {id_: "t-1"}}) == "t-1"
+
+
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_of_several_jobs_in_one_answer_none_is_left_out(providers, world, name) -> None:
+    id_ = {"lovart": "thread_id", "kie": "taskId", "yunwu": "task_id"}[name]
+    error = await refused(providers, world, name, 200, {"code": 200, "data": [{id_: "t-1"}, {id_: "t-2"}]})
+    assert (error.delivery, "t-1" in error.evidence, "t-2" in error.evidence) == (D.UNKNOWN, True, True)
+    assert await accepted(providers, world, name, 200, {"code": 200, "data": [{id_: "t-1"}, {id_: "t-1"}]}) == "t-1"
+
+
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_words_of_an_order_that_was_taken_under_too_many_leave_it_open(providers, world, name) -> None:
+    error = await refused(providers, world, name, 429, {"message": "Accepted. We shall begin soon."})
+    assert error.delivery is D.UNKNOWN
+
+
+async def test_an_id_may_stand_one_step_below_its_name(providers, world) -> None:
+    assert await accepted(providers, world, "kie", 200, {"code": 200, "data": {"taskId": {"id": "t-1"}}}) == "t-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        ('{"message": "时长超出范围"}'.encode("gbk"), {}, "时长超出范围"),
+        ('{"message": "尺寸超出範圍"}'.encode("big5"), {"Content-Type": "application/json; charset=big5"}, "範圍"),
+        (b"<Error><Code>A1</Code><Message>Seed out of bounds</Message></Error>", {}, "Seed out of bounds"),
+        ('{"message": "时长超出范围"}'.encode()[:-5], {}, "时长超出"),
+    ],
+    ids=["gbk", "labelled", "xml", "cut in a letter"],
+)
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_a_refusal_is_quoted_whatever_it_is_written_in(providers, world, name, body, headers, said) -> None:
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        wire.post(SUBMITS[name]).respond(400, content=body, headers=headers)
+        wire.post("/v1/openapi/project/save").respond(json={"code": 0, "data": {"project_id": "p1"}})
+        with pytest.raises(RemoteError) as caught:
+            await _submit(providers, world, name)
+    assert (caught.value.delivery, said in caught.value.params["said"]) == (D.REFUSED, True), caught.value.params

@@ -204,6 +204,15 @@ async def test_without_a_length_the_end_is_the_end(fetch, part) -> None:
     assert part.path.read_bytes() == CONTENT
 
 
+async def test_a_file_that_somebody_in_between_has_touched_is_one(fetch, part) -> None:
+    answer = reply(
+        CONTENT, "203 Non-Authoritative Information", Content_Type="video/mp4", Content_Length=str(len(CONTENT))
+    )
+    async with plain_server(Files(first=[answer])) as server:
+        assert await fetch(server.url) == len(CONTENT)
+    assert part.path.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"])
 async def test_a_link_that_is_no_longer_good_asks_for_a_fresh_one(fetch, status) -> None:
     async with plain_server(Files(first=[reply(b"no", status)])) as server:

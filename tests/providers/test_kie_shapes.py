@@ -298,6 +298,38 @@ async def test_each_flag_of_veo_means_what_it_means(kie, world, flag, status) ->
     assert (await validated(kie, world, {"taskId": "t1", "successFlag": flag}, job("veo3"))).status is status
 
 
+@pytest.mark.parametrize("state", [{"state": "success", "resultJson": URL}, {"state": "fail", "failMsg": "flagged"}])
+@pytest.mark.parametrize("model", ["veo3", JOBS])
+async def test_the_record_of_another_job_says_nothing(kie, world, state, model) -> None:
+    other = {"taskId": "someone-else", "successFlag": 1} | state
+    assert (await validated(kie, world, other, job(model, age=5))).status is RemoteStatus.QUEUED
+    with pytest.raises(RemoteError) as caught:
+        await validated(kie, world, other, job(model, age=31))
+    assert caught.value.code == "remote_job_unknown"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "Warning: undefined index in /srv/a.php on line 3\n{}", "{}<!-- 0.2 s -->",
+        "<answer><code>200</code><data><state>success</state><resultUrls>" + URL + "</resultUrls></data></answer>",
+    ],
+)  # fmt: skip
+async def test_a_record_is_read_whatever_stands_around_it(kie, world, around) -> None:
+    record = {"code": 200, "data": {"taskId": "t1", "state": "success", "resultJson": json.dumps([URL])}}
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/jobs/recordInfo").respond(200, text=around.replace("{}", json.dumps(record)))
+        assert (await kie.poll(job(), KEY)).url == URL
+
+
+async def test_a_page_with_a_script_says_nothing_of_a_job(kie, world) -> None:
+    page = '<!DOCTYPE html><html><script>{"data": {"taskId": "t1", "state": "fail"}}</script></html>'
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/jobs/recordInfo").respond(200, text=page)
+        with pytest.raises(RemoteError):
+            await kie.poll(job(), KEY)
+
+
 @pytest.mark.parametrize(
     "result",
     [

@@ -236,6 +236,16 @@ async def test_the_agents_words_say_what_kind_of_no_it_is(provider, key, world, 
     assert (state.failure.kind, state.failure.params["said"]) == (kind, words)
 
 
+async def test_the_state_of_another_thread_says_nothing(provider, key, world) -> None:
+    job = await send(provider, world.order(provider), key)
+    done = {"thread_id": "another", "status": "done", "items": [{"type": "assistant", "text": "That is not allowed."}]}
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get(path__startswith="/v1/openapi/chat/").respond(json={"code": 0, "data": done})
+        with pytest.raises(RemoteError) as caught:
+            await provider.poll(job, key)
+    assert caught.value.code == "remote_job_unknown"
+
+
 async def test_an_aborted_thread_is_a_cancelled_job(provider, key, world) -> None:
     job = await send(provider, world.order(provider, "[[cancelled]]"), key)
     assert (await finish(provider, job, key, world)).status is RemoteStatus.CANCELLED

@@ -30,6 +30,7 @@ from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.addresses import Rules, trust
 from vidgen_core.providers.http.cleaning import clean, clean_text, read_cut, read_json, read_xml
+from vidgen_core.providers.http.error_body import texts_of
 from vidgen_core.providers.http.multipart import RequestBody, json_body
 from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, mask, quiet_http_logs, redact
 
@@ -109,9 +110,17 @@ class ProviderResponse:
         return 200 <= self.status < 300
 
     @property
+    def is_page(self) -> bool:
+        return re.match(r"\s*<(?:!doctype\s+)?html", self.text, re.IGNORECASE) is not None
+
+    @property
     def plain_text(self) -> str:
-        """The body when it is text for people: neither JSON nor a page, whose words say nothing about the order."""
-        return "" if self.json is not None or self.text.lstrip().startswith("<") else self.text
+        """The body when it is text for people, or XML: neither JSON nor a page, whose words say nothing about the order."""
+        if self.json is not None:
+            return ""
+        if not self.text.lstrip().startswith("<"):
+            return self.text
+        return "" if self.is_page else " ".join(texts_of(self.rest))
 
     @property
     def request_id(self) -> str | None:
@@ -309,11 +318,29 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *
     data, headers = Unpacker(encoding).unpack(bytes(raw), most + 1), dict(response.headers.items())
     if broke is None and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
         return replace(answer_of(response.status_code, headers, "", *secrets), file=data)
-    # UTF-16 is told by its marks.
-    answer = answer_of(response.status_code, headers, data.decode(json.detect_encoding(data), "replace"), *secrets)
+    answer = answer_of(response.status_code, headers, _decoded(data, headers.get("content-type", "")), *secrets)
+    if not partly and answer.json is None and answer.rest is not None and not answer.is_page:
+        answer = replace(answer, json=answer.rest)
     if broke is not None and (not partly or (answer.json is None and answer.rest is None)):
         raise broke
     return answer
+
+
+def _decoded(data: bytes, label: str) -> str:
+    """A body as text: UTF-16 is told by its marks; what is no UTF-8 is what its label says, or as older Chinese servers write.
+
+    :param label: its ``Content-Type``
+    """
+    encoding = json.detect_encoding(data)
+    text = data.decode(encoding, "replace")
+    named = re.search(r"charset=[\s\"']*([\w.:-]{1,40})", label, re.IGNORECASE)
+    # Single broken letters say nothing; in another encoding most of those that are not ASCII are broken.
+    broken = text.count("\ufffd")
+    if encoding.startswith("utf-8") and broken > sum(one > "\x7f" for one in text) / 2:
+        for other in (named[1] if named else "gb18030", "gb18030"):
+            with contextlib.suppress(UnicodeDecodeError, LookupError):
+                return data.decode(other)
+    return text
 
 
 class Unpacker:

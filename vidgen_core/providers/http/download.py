@@ -35,6 +35,8 @@ EXPIRED: Final = frozenset({401, 403, 404, 410})
 #: Answers to a key that should not be there, and to one that should.
 _WRONG_KEY: Final = frozenset({400, 401, 403})
 _NO_KEY: Final = frozenset({401})
+#: Answers that bring the whole file; 203 says that somebody in between has touched it.
+_WHOLE: Final = frozenset({200, 203})
 #: Queries of presigned links.
 _SIGNED: Final = re.compile(r"[?&](?:x-[a-z]{1,8}-)?(?:signature|credential|sig|token|expires)=", re.IGNORECASE)
 #: Seconds over which the rate of a download is measured.
@@ -266,7 +268,7 @@ def _agree(response: httpx.Response, received: int, known: Mapping[str, str]) ->
         if start != received or _encoded(response) or not _same(response, total, known):
             raise _OtherFile
         return total
-    if status != httpx.codes.OK:
+    if status not in _WHOLE:
         raise _refusal(response)
     if _content_type(response) in {"text/html", "application/json", "application/xml", "text/xml"}:
         # A page or an error object under 200: a link that has lost its file.
@@ -315,7 +317,7 @@ def _refusal(response: httpx.Response) -> RemoteError:
 
 
 async def _take(response: httpx.Response, part: PartFile, total: int | None, limits: DownloadSettings) -> None:
-    if response.status_code == httpx.codes.OK:
+    if response.status_code in _WHOLE:
         _forget(part)
     if total is not None:
         _check_size(response, total, limits)

@@ -85,7 +85,7 @@ def usual(body: Any) -> dict[str, Any]:
         found["error"] = (
             {**(extensions if isinstance(extensions, dict) else {}), **first}
             if told
-            else {"message": "\n".join(itertools.islice(_texts_of(first), 20))}
+            else {"message": "\n".join(itertools.islice(texts_of(first), 20))}
         )
     return found
 
@@ -146,7 +146,7 @@ def _wrapped(value: Any, status: int, depth: int = 0) -> Iterator[ErrorBody]:
     """The refusals that stand as JSON in the texts of another, the innermost first."""
     if depth >= _WRAPPED:
         return
-    for text in itertools.islice(_texts_of(value), 40):
+    for text in itertools.islice(texts_of(value), 40):
         found = _json_in(text)
         if isinstance(found, Mapping | list):
             yield from _wrapped(found, status, depth + 1)
@@ -155,16 +155,16 @@ def _wrapped(value: Any, status: int, depth: int = 0) -> Iterator[ErrorBody]:
                 yield layer
 
 
-def _texts_of(value: Any, depth: int = 0) -> Iterator[str]:
+def texts_of(value: Any, depth: int = 0) -> Iterator[str]:
     """All texts of a body; a body that is one text is that text."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping) and depth < 6:
         for inner in value.values():
-            yield from _texts_of(inner, depth + 1)
+            yield from texts_of(inner, depth + 1)
     elif isinstance(value, list) and depth < 6:
         for inner in value[:20]:
-            yield from _texts_of(inner, depth + 1)
+            yield from texts_of(inner, depth + 1)
 
 
 def _json_in(text: str) -> Any:

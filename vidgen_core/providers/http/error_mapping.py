@@ -272,13 +272,30 @@ def job_in(
         if isinstance(body, Mapping) and "jsonrpc" in body:
             # Its id is our request's (jsonrpc.org/specification, 5).
             body = {name: value for name, value in body.items() if name != "id"}
-        found = id_at(body, *(paths or _ID_PATHS))
+        found = next((ids for path in paths or _ID_PATHS if (ids := _ids_at(body, path))), {})
         if found or refuses(body):
-            return None if _is_of_a_refusal(body, answer.status) else found
+            # Of several jobs none may be left out: a person decides.
+            return None if len(found) != 1 or _is_of_a_refusal(body, answer.status) else next(iter(found))
         return _job_anywhere(body, names) or identifier_in_address(answer.headers.get("location", ""), looks)
-    if answer.status in (408, 425, 499) or answer.status >= 500:
+    if answer.status in (408, 425, 499) or answer.status >= 500 or _says_well(answer.json):
         return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
     return None
+
+
+def _ids_at(body: Any, path: str) -> dict[str, None]:
+    """The ids at a path, of all entries where lists stand on the way."""
+    found = [body]
+    for name in path.split("."):
+        entries = (one for value in found for one in (value if isinstance(value, list) else (value,)))
+        found = [one[name] for one in entries if isinstance(one, Mapping) and name in one]
+    values_there = (one for value in found for one in (value if isinstance(value, list) else (value,)))
+    return dict.fromkeys(named for one in values_there if (named := identifier(one)) is not None)
+
+
+def _says_well(body: Any) -> bool:
+    """Whether an envelope says by its code that all is well; the status around it may be that of a relay."""
+    code = whole(at(body, "code"))
+    return code is not None and not _code_says_no(code) and not refuses(body)
 
 
 def _is_of_a_refusal(body: Any, status: int) -> bool:
@@ -309,7 +326,7 @@ def _is_id_of(name: str, path: Sequence[str]) -> bool:
     if not place:
         return False
     if place[-1] in ids:
-        return len(place) > 1 and place[-2] in (name, f"{name}s")
+        return len(place) > 1 and place[-2] in (name, f"{name}s", f"{name}id")
     return place[-1].startswith(name) and place[-1].endswith(ids[:2])
 
 
@@ -342,7 +359,9 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         # A plain id is the answer's own unless a word says where a job stands.
         named = id_at(answer.json, *(_ID_PATHS if waits else ()), *_TASK_PATHS, *_THREAD_PATHS)
         made = answer.status != 409 and named and (going or silent or waits)
-        return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
+        # A limit that is told by the status alone is asked again by itself.
+        open_words = (open_status and unsure) or verdict is RATE_LIMITED_UNCLEAR
+        return REPLY_WITHOUT_ID if made or (open_words and going) else verdict
     body = usual(answer.json)
     if not body and not isinstance(answer.json, Mapping):
         return UNREADABLE

@@ -74,6 +74,11 @@ def of_job(body: Any, job_id: str) -> Any:
     return body if found == inner else found
 
 
+def names_another(named: str | None, job_id: str) -> bool:
+    """Whether the id in an answer is that of another job; one that only lacks a prefix, or has one more, is the same."""
+    return named is not None and named not in job_id and job_id not in named
+
+
 def _place_of_id(entry: Any, job_id: str) -> str | None:
     """The member of a job that holds its id."""
     if not isinstance(entry, Mapping):

@@ -53,10 +53,11 @@ from vidgen_core.providers.http.error_mapping import (
     classify,
     error_of,
     failure_of,
+    id_at,
     job_in,
     refusal,
 )
-from vidgen_core.providers.http.job_status import of_job, values
+from vidgen_core.providers.http.job_status import names_another, of_job, values
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve
 from vidgen_core.providers.kie import models as kie_models
 from vidgen_core.providers.kie import veo
@@ -337,7 +338,7 @@ class Kie(Provider):
         path = "veo/record-info" if job.model in veo.MODELS else "jobs/recordInfo"
         answer = await self._get(job, path, key, taskId=job.remote_id)
         data = of_job(record_in(answer), job.remote_id)
-        if data is None:
+        if data is None or names_another(id_at(data, "taskId", "task_id"), job.remote_id):
             return _no_record(answer, job)
         body = {"data": data}
         base = job.base_url or self.base_url

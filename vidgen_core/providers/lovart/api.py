@@ -33,7 +33,17 @@ from vidgen_core.providers.common.picture_links import picture_links
 from vidgen_core.providers.common.uploads import MemoryUploads, UploadedFiles, refused_upload
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.error_body import at, error_body_in, texts_at
-from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure, error_of, job_in, refusal
+from vidgen_core.providers.http.error_mapping import (
+    CONTENT_REFUSED,
+    JOB_UNKNOWN,
+    as_error,
+    as_failure,
+    error_of,
+    id_at,
+    job_in,
+    refusal,
+)
+from vidgen_core.providers.http.job_status import names_another
 from vidgen_core.providers.http.links import WITHOUT_LINK
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
 from vidgen_core.providers.lovart import prompt_text
@@ -159,7 +169,11 @@ class LovartApi:
     async def _look(self, job: RemoteJob, path: str, key: Key | None) -> ProviderResponse:
         url, thread = f"{job.base_url or self.base_url}{API}/{path}", {"thread_id": _thread(job)}
         answer = await self._http.call(Verb.POLL, "GET", url, key=key, params=thread)
-        return answer if is_answered(answer) else _good(answer)
+        if not is_answered(answer):
+            return _good(answer)
+        if names_another(id_at(answer.json, *ID_PATHS), thread["thread_id"]):
+            raise as_error(TABLE, JOB_UNKNOWN, answer, said_by(answer))
+        return answer
 
     async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
         """The link as the thread names it now."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,11 +21,14 @@ def refusal(path: Path) -> str:
     return caught.value.code
 
 
-def encode(path: Path, frames: list[np.ndarray], *, fast: bool = False, kind: str | None = None) -> Path:
+def encode(
+    path: Path, frames: list[np.ndarray], *, fast: bool = False, kind: str | None = None, pixel: str = "1"
+) -> Path:
     """A video of given RGB frames, 10 a second."""
     with av.open(str(path), "w", format=kind, options={"movflags": "+faststart"} if fast else {}) as container:
         stream = container.add_stream("libx264" if kind != "webm" else "libvpx-vp9", rate=10)
         stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
+        stream.sample_aspect_ratio = Fraction(pixel)
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
@@ -43,6 +47,12 @@ def test_a_whole_video_is_described(clip: Path) -> None:
     assert facts.seconds == pytest.approx(1.0, abs=0.01)
     assert facts.bytes == clip.stat().st_size
     assert facts.faststart
+
+
+@pytest.mark.parametrize(("pixel", "width"), [("4/3", 128), ("8/9", 85), ("1/100", 96)])
+def test_a_video_whose_pixels_are_not_square_is_as_wide_as_it_is_shown(tmp_path: Path, pixel: str, width: int) -> None:
+    facts = probe(encode(tmp_path / "wide.mp4", noise(5), pixel=pixel))
+    assert (facts.width, facts.height) == (width, 64)
 
 
 def test_an_index_at_the_end_is_noticed(tmp_path: Path) -> None:

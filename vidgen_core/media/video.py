@@ -303,7 +303,10 @@ def _facts(
     first = next(shown, None)
     if first is None:
         raise FileError("video_unplayable", path=str(path))
-    width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
+    # Pixels need not be square (ISO/IEC 14496-12, 12.1.4).
+    shape = stream.sample_aspect_ratio or 1
+    width, height = round(first.width * (shape if 0.2 < shape < 5 else 1)), first.height
+    width, height = (height, width) if first.rotation % 180 else (width, height)
     facts = VideoFacts(
         seconds=round(seconds, 3),
         width=width,

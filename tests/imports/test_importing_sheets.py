@@ -12,6 +12,7 @@ from importing_factories import codes, draw, read_xlsx
 from openpyxl.drawing.image import Image as Drawn
 from openpyxl.drawing.spreadsheet_drawing import AbsoluteAnchor, AnchorMarker, OneCellAnchor, TwoCellAnchor
 from openpyxl.drawing.xdr import XDRPoint2D, XDRPositiveSize2D
+from openpyxl.styles import Font
 from openpyxl.utils.units import pixels_to_EMU as emu
 
 from vidgen_core.services.imports.columns import ListChoice
@@ -324,6 +325,18 @@ def test_an_error_of_a_formula_is_no_prompt(folder: Path) -> None:
     book.active["C2"].data_type = "e"
 
     assert codes(read(book, folder)) == [(2, "rejected", ["row_empty_shot", "cell_error"]), (3, "ok", [])]
+
+
+def test_a_row_that_is_struck_out_as_a_whole_is_left_out_like_a_hidden_one(folder: Path) -> None:
+    book = book_of(HEADER, ["1", None, "a", None], ["2", None, "struck", None], ["3", None, "in part", None])
+    for cell in (*book.active[3], book.active["C4"]):
+        cell.font = Font(strike=True)
+
+    plan = read(book, folder)
+
+    assert [shot.prompt for shot in plan.shots] == ["a", "in part"]
+    assert [(note.code, note.params["count"]) for note in plan.notes] == [("rows_hidden", 1)]
+    assert [shot.prompt for shot in read(book, folder, ListChoice(hidden=True)).shots] == ["a", "struck", "in part"]
 
 
 def test_hidden_rows_and_columns_and_other_sheets_are_spoken_of(folder: Path) -> None:

@@ -9,6 +9,7 @@ from vidgen_core.services.imports.readers.table import Sheet, TableRow
 
 #: Elements that begin a line of their own within a cell.
 _LINES = frozenset({"br", "p", "div", "li"})
+_NOT_SHOWN = re.compile(r"(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse))", re.IGNORECASE)
 
 
 def html_sheets(text: str) -> list[Sheet]:
@@ -44,7 +45,7 @@ class _HtmlReader(HTMLParser):
         elif not self._open:
             return
         elif tag == "tr":
-            self._open[-1].begin_row()
+            self._open[-1].begin_row(hidden=_NOT_SHOWN.search(given.get("style", "")) is not None)
         elif tag in ("td", "th"):
             self._open[-1].begin_cell(_count(given, "colspan", 100), _count(given, "rowspan", 1000))
         elif tag == "img":
@@ -84,9 +85,9 @@ class _HtmlTable:
         #: Column → what a cell above says, and for how many rows more.
         self._below: dict[int, tuple[str, int]] = {}
 
-    def begin_row(self) -> None:
+    def begin_row(self, *, hidden: bool) -> None:
         self.end_cell()
-        self.rows.append(TableRow(len(self.rows) + 1, [], links={}))
+        self.rows.append(TableRow(len(self.rows) + 1, [], hidden=hidden, links={}))
         self._fill()
 
     def begin_cell(self, wide: int, high: int) -> None:

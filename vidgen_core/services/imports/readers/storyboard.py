@@ -233,6 +233,8 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
     if are_objects and any(_is_usable(one) for one in values) and _HOLDERS.keys().isdisjoint(map(plain_header, held)):
         # Shots by their numbers.
         yield from (_Entry(one, scene, key) for key, one in held.items())
+    elif _is_numbered(held):
+        yield from (_Entry({"prompt": one} if isinstance(one, str) else one, scene, key) for key, one in held.items())
     elif (key := _holder(held)) is not None:
         several = [key] if plain_header(key) in _HOLDERS else _alike(held)
         for name in several:
@@ -241,8 +243,6 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
     elif are_objects and not _says(held):
         for one in values:
             yield from _shots(one, scene, depth + 1)
-    elif _is_numbered(held):
-        yield from (_Entry({"prompt": one}, scene, key) for key, one in held.items())
     elif _is_usable(held):
         yield _Entry(held, scene)
 
@@ -297,8 +297,11 @@ def _has_shots(held: Any, depth: int = 0) -> bool:
 
 
 def _is_numbered(held: dict[str, Any]) -> bool:
-    """Whether it holds texts by the numbers of shots."""
-    return bool(held) and all(isinstance(one, str) and number_of(key) for key, one in held.items())
+    """Whether it holds texts, or what is more than a text, by the numbers of shots."""
+    return bool(held) and all(
+        number_of(key) and (isinstance(one, str) or (isinstance(one, dict) and _is_usable(one)))
+        for key, one in held.items()
+    )
 
 
 def _is_usable(held: dict[str, Any]) -> bool:

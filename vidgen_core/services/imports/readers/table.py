@@ -40,6 +40,7 @@ class TableRow(NamedTuple):
     cells: list[str]
     #: Column → pictures that lie on the cell, or links to them.
     pictures: Mapping[int, Sequence[bytes | str]] = {}
+    #: Hidden, or struck out as a whole.
     hidden: bool = False
     #: Why the row cannot be read as one at all.
     broken: Reason | None = None

@@ -147,7 +147,9 @@ def _row(
         for column, cell in enumerate(cells)
         if cell is not None and cell.data_type == "e" and column not in pictures
     ] + [Reason("cell_unreckoned", {"column": get_column_letter(column + 1)}) for column in unreckoned]
-    return TableRow(index + 1, texts, pictures, hidden, warnings=tuple(errors))
+    filled = [cell for cell in cells if cell is not None and cell.value not in (None, "")]
+    struck = bool(filled) and all(cell.font is not None and cell.font.strike for cell in filled)
+    return TableRow(index + 1, texts, pictures, hidden or struck, warnings=tuple(errors))
 
 
 def _text(cell: Any, *, is_picture: bool) -> str:

@@ -9,7 +9,7 @@ import pytest
 from importing_factories import draw
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import match_columns
+from vidgen_core.services.imports.columns import ListChoice, match_columns
 from vidgen_core.services.imports.numbers import loose, natural_key
 from vidgen_core.services.imports.readers.reader import read_sources
 
@@ -435,6 +435,19 @@ def test_letters_of_several_encodings_in_one_list_are_read(folder: Path, data: b
     assert [note.line for note in plan.warnings if note.code == "letters_lost"] == [
         place for place, shot in enumerate(shots, start=2) if "\ufffd" in shot
     ]
+
+
+def test_tables_of_a_text_have_names_by_which_they_are_chosen(folder: Path) -> None:
+    path = folder / "p.html"
+    path.write_text("".join(f"<table><tr><th>shot<th>prompt<tr><td>{text}<td>{text}</table>" for text in ("1", "2")))
+
+    plan = read_sources([path])
+
+    assert [(note.code, note.params["sheet"], note.params["others"]) for note in plan.notes] == [
+        ("sheets_left", "1", "2")
+    ]
+    second = read_sources([path], choices={path: ListChoice(sheets=("2",))})
+    assert [shot.prompt for shot in second.shots] == ["2"]
 
 
 def test_a_line_that_is_no_json_is_refused_by_its_place(folder: Path) -> None:

@@ -173,6 +173,9 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
             found = ods_sheets(source, name)
         case _:
             found = text_sheets(source, name, choice.columns)
+    if len(found) > 1:
+        # Tables of a text have no names; people choose among them all the same.
+        found = [sheet._replace(title=sheet.title or str(number)) for number, sheet in enumerate(found, 1)]
     return [arranged(sheet, choice.columns) for sheet in found]
 
 

@@ -285,6 +285,47 @@ def in_credits(amount: int) -> Money:
     return Money(amount=Decimal(amount), currency="credits")
 
 
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [
+        (80, 80),
+        ("about 80 credits", 80),
+        ("1,200 credits", 1200),
+        ("20-80", None),
+        ("1.2k", None),
+        ("1.200", None),
+        ("1万", None),
+        ("?", None),
+    ],
+)
+async def test_a_price_is_read_whole_or_not_at_all(provider, key, world, said, cost) -> None:
+    job = await send(provider, world.order(provider), key)
+    asks = {
+        "thread_id": job.remote_id.rpartition("/")[2],
+        "status": "done",
+        "pending_confirmation": {"estimated_cost": said},
+    }
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get(path__startswith="/v1/openapi/chat/").respond(json={"code": 0, "data": asks})
+        state = await provider.poll(job, key)
+    assert (state.stage, state.confirmation) == ("waiting_for_confirmation", cost and in_credits(cost))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["['{}']", '{{"url": "{}"}}', "[video]({})", "<{}>", "({})"],
+    ids=["list", "json", "markdown", "angles", "round"],
+)
+async def test_a_link_is_taken_out_of_what_stands_around_it(provider, key, world, text) -> None:
+    job, link = await send(provider, world.order(provider), key), "https://assets.example/v/1.mp4"
+    made = {"type": "generator", "artifacts": [{"type": "video", "content": text.format(link)}]}
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get(path__startswith="/v1/openapi/chat/").respond(
+            json={"code": 0, "data": {"status": "done", "items": [made]}}
+        )
+        assert (await provider.poll(job, key)).url == link
+
+
 @pytest.mark.parametrize("limit", [0, 1, 99])
 async def test_looking_never_says_yes_to_a_price_whatever_the_limit(provider, key, world, limit) -> None:
     world.options = {"lovart": {"confirm_up_to": limit}}

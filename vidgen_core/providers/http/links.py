@@ -100,6 +100,9 @@ def _plain(text: str) -> str:
 def _is_relative(word: str, address: bool) -> bool:
     if re.match(r"[a-z][a-z0-9+.-]*:", word, re.IGNORECASE) or not re.fullmatch(r"[!-~]+", word):
         return False
+    if "://" in word.partition("?")[0]:
+        # Brackets, quotes or Markdown around a whole one.
+        return False
     if word.startswith("/"):
         return len(word) > 1 and not word.startswith("//")
     ends = _ending(word) in _VIDEO_ENDINGS

@@ -112,8 +112,11 @@ def pending_in(answer: ProviderResponse) -> tuple[bool, Money | None]:
 
 
 def _credits(value: Any) -> Money | None:
-    found = re.search(r"\d+(?:\.\d+)?", str(value)) if not isinstance(value, bool) else None
-    return Money(amount=Decimal(found[0]), currency="credits") if found else None
+    """Credits of a price; None where it names no single one that can be read for sure: a yes may follow from it."""
+    text = "" if isinstance(value, bool) else re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", str(value))
+    found = re.findall(r"\d+(?:\.\d+)?", text)
+    unsure = isinstance(value, str) and re.search(r"\d,|\.\d{3}(?!\d)|\d\s?(?:[km]\b|[千万萬])", text, re.IGNORECASE)
+    return None if len(found) != 1 or unsure else Money(amount=Decimal(found[0]), currency="credits")
 
 
 def _entries(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:

@@ -265,12 +265,12 @@ def test_workers_that_are_kept_out_while_they_work_say_it_and_go_on(
     assert sum(words in line for line in rest) == 0
 
 
-def test_a_door_that_is_kept_out_says_one_sentence_and_opens_when_it_is_let_in(guest: Guest, tmp_path: Path) -> None:
+def test_a_server_that_is_kept_out_says_one_sentence_and_opens_when_it_is_let_in(guest: Guest, tmp_path: Path) -> None:
     trouble, mended, words = KEPT_OUT[0]
     full, emptied, full_words = KEPT_OUT[2]
     guest.run(trouble)
     port = free_port()
-    door = Said(tmp_path / "door", "serve", "--no-browser", "--port", str(port))
+    served = Said(tmp_path / "served", "serve", "--no-browser", "--port", str(port))
 
     def health() -> int:
         try:
@@ -279,19 +279,19 @@ def test_a_door_that_is_kept_out_says_one_sentence_and_opens_when_it_is_let_in(g
             return 0
 
     try:
-        assert door.line().startswith("Vidgen is at")
-        assert words in door.line()
+        assert served.line().startswith("Vidgen is at")
+        assert words in served.line()
         assert health() not in (0, 200)
         guest.run(mended)
         wait_until(lambda: health() == 200, PATIENCE)
         # Of another kind: the same one would be said again only if its end was seen meanwhile.
         guest.run(full)
         guest.server.end_sessions(guest.url)
-        assert any(full_words in line for line in iter(door.line, ""))
+        assert any(full_words in line for line in iter(served.line, ""))
         guest.run(emptied)
         wait_until(lambda: health() == 200, PATIENCE)
     finally:
-        rest = door.end()
+        rest = served.end()
     assert [line for line in rest if full_words in line or "[" in line] == []
 
 

@@ -135,20 +135,20 @@ class Screen:
 
     # --- what there is to be seen
 
-    def add_tasks(self, count: int = 1, prompt: str = "slow zoom in", **wishes: Any) -> list[Task]:
+    def add_tasks(self, count: int = 1, prompt: str = "slow zoom in", **asked_for: Any) -> list[Task]:
         """A shot with ``count`` tasks of the paid provider, each worth ¥0.40."""
         params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P")
         cost = Money(amount="0.4", currency="CNY")
-        new = {"provider": ProviderId("yunwu"), "model": "grok-video-3", "params": params, "cost": cost, **wishes}
+        new = {"provider": ProviderId("yunwu"), "model": "grok-video-3", "params": params, "cost": cost, **asked_for}
         with self.app.store.write() as tx:
             shot = tx.shots.add(self.project.id, [NewShot(number=None, prompt=prompt)])[0]
             return tx.tasks.add([NewTask(project_id=self.project.id, shot_id=shot.id, **new)] * count)
 
-    def add_takes(self, count: int = 1, **wishes: Any) -> tuple[int, list[Take]]:
+    def add_takes(self, count: int = 1, **asked_for: Any) -> tuple[int, list[Take]]:
         """A shot with finished videos, whose files are not there; its id and its takes."""
         tasks = self.add_tasks(count)
         with self.app.store.write() as tx:
-            takes = [tx.takes.add(_finished(task, **wishes)) for task in tasks]
+            takes = [tx.takes.add(_finished(task, **asked_for)) for task in tasks]
             for task in tasks:
                 for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
                     tx.tasks.move(task.id, status)
@@ -187,7 +187,7 @@ class Screen:
         return self.app.tasks.get(task.id).status
 
 
-def _finished(task: Task, **wishes: Any) -> NewTake:
+def _finished(task: Task, **asked_for: Any) -> NewTake:
     facts: dict[str, Any] = {
         "folder": "/videos",
         "file": f"{task.id}.mp4",
@@ -202,7 +202,7 @@ def _finished(task: Task, **wishes: Any) -> NewTake:
         "seed": task.id,
     }
     return NewTake(
-        project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, **facts | wishes
+        project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, **facts | asked_for
     )
 
 

@@ -28,7 +28,7 @@ def draw(path: Path) -> Path:
 
 
 def bring(screen: Screen, *paths: Path) -> None:
-    """Let the browser say that files have come into this session's tray."""
+    """Let the browser say that files have come into this session's staging folder."""
 
     def act() -> None:
         staging = request.staging()
@@ -313,7 +313,7 @@ def test_files_that_got_lost_on_the_way_are_told_of(screen: Screen) -> None:
     assert "2 files could not be uploaded" in screen.toasts()
 
 
-def test_a_single_shot_comes_with_its_frames_references_and_wishes(
+def test_a_single_shot_comes_with_its_frames_references_and_options(
     screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came = {"form": ["a.png"], "last_frame": ["z.png"], "references": ["b.png", "c.png"]}

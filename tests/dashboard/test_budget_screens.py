@@ -72,7 +72,7 @@ def test_a_reached_limit_says_so_and_goes_on_at_a_click(screen: Screen) -> None:
             "params": {"provider": "yunwu", **amounts},
             "since": datetime.now(UTC).isoformat(),
         }
-        tx.state.put("lane.yunwu", {**hold, "until": None, "by_itself": True})
+        tx.state.put("provider_pause.yunwu", {**hold, "until": None, "by_itself": True})
     screen.run()
     assert (
         "The budget of ¥50.00 is used up: ¥50.00 is spent or under way, and the next take needs ¥0.40" in screen.words()

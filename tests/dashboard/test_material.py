@@ -42,7 +42,7 @@ def shot(screen: Screen) -> Shot:
     return screen.app.shots.put_picture(shot.id, PictureSlot.LAST_FRAME, picture("blue"))
 
 
-def test_the_tray_shows_what_is_there_and_takes_it_away(screen: Screen, shot: Shot) -> None:
+def test_staging_shows_what_is_there_and_takes_it_away(screen: Screen, shot: Shot) -> None:
     screen.app.shots.put_picture(shot.id, PictureSlot.REFERENCE, picture("green"), ReferenceRole.STYLE)
     screen.run()
     assert "Last frame" in screen.words()

@@ -27,9 +27,9 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
         yield screen
 
 
-def add(screen: Screen, **wishes: Any) -> Shot:
+def add(screen: Screen, **asked_for: Any) -> Shot:
     with screen.app.store.write() as tx:
-        return tx.shots.add(screen.project.id, [NewShot(**{"picture_prompt": "rainy street", **wishes})])[0]
+        return tx.shots.add(screen.project.id, [NewShot(**{"picture_prompt": "rainy street", **asked_for})])[0]
 
 
 def picture(colour: str) -> bytes:

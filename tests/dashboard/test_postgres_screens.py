@@ -38,7 +38,7 @@ def test_a_server_has_no_worker_and_says_when_none_is_alive_anywhere(
     assert not screen.app.worker.wait_until_working(0)
     screen.run()
     assert NOBODY in screen.words()
-    # The machine of this door has another time; that of the server counts.
+    # The machine of this server has another time; that of the server counts.
     ahead = datetime.now(UTC) + timedelta(seconds=90)
     monkeypatch.setattr("vidgen_core.worker.clock.utc_now", lambda: ahead)
     beat(screen, ago=1)

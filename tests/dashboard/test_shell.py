@@ -181,23 +181,23 @@ def test_giving_up_asks_and_names_the_price(screen: Screen) -> None:
     assert screen.app.tasks.get(first.id).cancel_requested
 
 
-def test_a_lane_the_runner_holds_back_says_why_and_goes_on_at_a_click(screen: Screen) -> None:
+def test_a_provider_that_is_paused_says_why_and_goes_on_at_a_click(screen: Screen) -> None:
     hold = {
-        "code": "lane_no_key",
+        "code": "pause_no_key",
         "params": {"provider": "yunwu", "cause": "rejected"},
         "since": datetime.now(UTC).isoformat(),
         "until": None,
         "by_itself": False,
     }
     with screen.app.store.write() as tx:
-        tx.state.put("lane.yunwu", hold)
+        tx.state.put("provider_pause.yunwu", hold)
     screen.run()
     assert "Yunwu API is paused: " in screen.words()
     screen.press("go_on_yunwu")
     assert "is paused" not in screen.words()
 
 
-@pytest.mark.parametrize("code", ["lane_database_behind", "lane_store_unwritable"])
+@pytest.mark.parametrize("code", ["pause_database_behind", "pause_store_unwritable"])
 def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -> None:
     with screen.app.store.write() as tx:
         for mode in (ProviderId("yunwu"), ProviderId("kie"), ProviderId("lovart"), ProviderId("images")):
@@ -206,7 +206,7 @@ def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -
                 "params": {"orders": 2, "provider": mode.value},
                 "since": datetime.now(UTC).isoformat(),
             }
-            tx.state.put(f"lane.{mode}", hold | {"until": None, "by_itself": False})
+            tx.state.put(f"provider_pause.{mode}", hold | {"until": None, "by_itself": False})
     screen.run()
     assert len([name for name in buttons(screen) if name.startswith("go_on_")]) == 1
     said = {line for line in screen.words().splitlines() if "database" in line}

@@ -197,8 +197,8 @@ def test_a_failed_take_says_why_and_offers_free_ways_before_paid_ones(screen: Sc
 
 def test_a_shot_that_would_be_refused_is_not_called_free(screen: Screen) -> None:
     screen.give_key(ProviderId("kie"))
-    wish = ShotParams(provider=ProviderId("kie"), model="bytedance/seedance-2", duration=45.0)
-    shot = screen.app.shots.add(screen.project.id, prompt="rain", params=wish)
+    asked_for = ShotParams(provider=ProviderId("kie"), model="bytedance/seedance-2", duration=45.0)
+    shot = screen.app.shots.add(screen.project.id, prompt="rain", params=asked_for)
     screen.run()
     assert screen.generate_words(shot.id) == "Generate"
 

@@ -226,7 +226,7 @@ def test_clearing_all_asks_and_leaves_what_is_under_way(screen: Screen) -> None:
     assert list(rows(screen)["number"]) == [f"1.0 v{sent.take}"]
 
 
-def test_a_large_wish_is_worked_off_in_pieces(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_request_is_worked_off_in_pieces(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_BATCH", 4)
     screen.add_tasks(10)
     screen.open("tasks")

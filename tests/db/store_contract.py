@@ -61,7 +61,7 @@ def yuan(amount: str) -> Money:
     return Money(amount=Decimal(amount), currency="CNY")
 
 
-def wish(shot: Shot, *, prompt: str = "", provider: ProviderId = ProviderId("local"), **more: Any) -> NewTask:
+def new_task(shot: Shot, *, prompt: str = "", provider: ProviderId = ProviderId("local"), **more: Any) -> NewTask:
     params = GenerationParams(prompt=prompt or shot.prompt, aspect_ratio="16:9", size="720P")
     return NewTask(project_id=shot.project_id, shot_id=shot.id, provider=provider, model="model", params=params, **more)
 
@@ -72,7 +72,7 @@ def film(tx: Tx, count: int = 1) -> list[Shot]:
 
 
 def task_in(tx: Tx, shot: Shot, status: TaskStatus, **more: Any) -> Task:
-    task = tx.tasks.add([wish(shot, **more)])[0]
+    task = tx.tasks.add([new_task(shot, **more)])[0]
     for step in WAYS[status]:
         assert tx.tasks.move(task.id, step)
     return tx.tasks.get(task.id)
@@ -271,7 +271,7 @@ class StoreContract:
     def test_tasks_follow_their_shot_in_the_order(self, store: Store) -> None:
         with store.write() as tx:
             one, two = film(tx, 2)
-            tx.tasks.add([wish(one), wish(two)])
+            tx.tasks.add([new_task(one), new_task(two)])
             tx.shots.move(two.id, one.id)
             assert [task.shot for task in tx.tasks.page(1, ANY, "shot", False).items] == ["2.0", "1.0"]
 
@@ -303,7 +303,7 @@ class StoreContract:
     def test_deleted_shots_come_back_with_the_tasks_that_went_with_them(self, store: Store) -> None:
         with store.write() as tx:
             shot, other = film(tx, 2)
-            kept, gone = tx.tasks.add([wish(shot), wish(shot)])
+            kept, gone = tx.tasks.add([new_task(shot), new_task(shot)])
             tx.tasks.delete([gone.id])
             busy = task_in(tx, other, PROCESSING)
         with store.write() as tx:
@@ -334,7 +334,7 @@ class StoreContract:
 
         with store.write() as tx:
             shot, still = film(tx, 2)
-        assert changed_by(lambda tx: tx.tasks.add([wish(shot)])) == [shot.id]
+        assert changed_by(lambda tx: tx.tasks.add([new_task(shot)])) == [shot.id]
         with store.read() as tx:
             task = tx.tasks.of_shots([shot.id])[shot.id][0]
         assert changed_by(lambda tx: tx.tasks.note(task.id, progress=1)) == [shot.id]
@@ -350,7 +350,7 @@ class StoreContract:
     def test_a_task_comes_back_as_it_was_given(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
-            new = wish(
+            new = new_task(
                 shot, prompt="镜头推进", provider=ProviderId("yunwu"), priority=2, cost=yuan("0.4"), status=PENDING
             )
             task = tx.tasks.add([new])[0]
@@ -361,9 +361,9 @@ class StoreContract:
     def test_takes_are_numbered_on_within_their_shot_and_numbers_are_never_used_again(self, store: Store) -> None:
         with store.write() as tx:
             one, two = film(tx, 2)
-            first = tx.tasks.add([wish(one), wish(two), wish(one)])
+            first = tx.tasks.add([new_task(one), new_task(two), new_task(one)])
             tx.tasks.delete([first[2].id])
-            second = tx.tasks.add([wish(one)])
+            second = tx.tasks.add([new_task(one)])
         assert [task.take for task in first + second] == [1, 1, 2, 3]
         assert first[0].batch == first[2].batch != second[0].batch
 
@@ -372,7 +372,7 @@ class StoreContract:
             shot = film(tx)[0]
             tx.shots.delete([shot.id])
             with pytest.raises(NotFound, match="shot_not_found"):
-                tx.tasks.add([wish(shot)])
+                tx.tasks.add([new_task(shot)])
 
     @pytest.mark.parametrize("start", TaskStatus)
     def test_only_allowed_moves_write_a_row(self, store: Store, start: TaskStatus) -> None:
@@ -396,7 +396,7 @@ class StoreContract:
 
     def test_of_two_who_claim_one_task_one_wins(self, store: Store) -> None:
         with store.write() as tx:
-            claimed = [task.id for task in tx.tasks.add([wish(film(tx)[0])] * 20)]
+            claimed = [task.id for task in tx.tasks.add([new_task(film(tx)[0])] * 20)]
         won: Counter[int] = Counter()
         ready = threading.Barrier(2)
 
@@ -474,24 +474,24 @@ class StoreContract:
     def test_batches_take_turns_by_fives_and_a_small_one_is_served_soon(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
-            big = {task.id for task in tx.tasks.add([wish(shot)] * 40)}
-            other = {task.id for task in tx.tasks.add([wish(shot)] * 40)}
+            big = {task.id for task in tx.tasks.add([new_task(shot)] * 40)}
+            other = {task.id for task in tx.tasks.add([new_task(shot)] * 40)}
             served = [self.claim(tx) for _ in range(30)]
             assert [self.who(task, big, other) for task in served] == ["big"] * 5 + ["other"] * 5 + (
                 ["big"] * 5 + ["other"] * 5
             ) * 2
-            small = {task.id for task in tx.tasks.add([wish(shot)] * 3)}
+            small = {task.id for task in tx.tasks.add([new_task(shot)] * 3)}
             soon = [self.claim(tx) for _ in range(13)]
             assert small <= set(soon)
-            pinned = tx.tasks.add([wish(shot)])[0]
+            pinned = tx.tasks.add([new_task(shot)])[0]
             tx.tasks.pin([pinned.id], 1)
             assert self.claim(tx) == pinned.id
 
     def test_released_tasks_queue_behind_the_round_being_served(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
-            kept = [task.id for task in tx.tasks.add([wish(shot, status=PENDING)] * 7)]
-            tx.tasks.add([wish(shot)] * 20)
+            kept = [task.id for task in tx.tasks.add([new_task(shot, status=PENDING)] * 7)]
+            tx.tasks.add([new_task(shot)] * 20)
             for _ in range(10):
                 self.claim(tx)
             done = task_in(tx, shot, COMPLETED)
@@ -504,8 +504,8 @@ class StoreContract:
         at = now()
         with store.write() as tx:
             shot = film(tx)[0]
-            ready, late, spoilt, deleted = tx.tasks.add([wish(shot)] * 4)
-            tx.tasks.add([wish(shot, provider=ProviderId("kie")), wish(shot, status=PENDING)])
+            ready, late, spoilt, deleted = tx.tasks.add([new_task(shot)] * 4)
+            tx.tasks.add([new_task(shot, provider=ProviderId("kie")), new_task(shot, status=PENDING)])
             tx.tasks.note(late.id, due_at=at + timedelta(seconds=30))
             tx.tasks.request_cancel([spoilt.id])
             tx.tasks.delete([deleted.id])
@@ -521,7 +521,7 @@ class StoreContract:
             found = {status: task_in(tx, shot, status).id for status in TaskStatus}
             assert ids(tx.tasks.active()) == [found[PROCESSING], found[DOWNLOADING]]
 
-    def test_wishes_to_cancel_are_kept_for_live_tasks_only(self, store: Store) -> None:
+    def test_requests_to_cancel_are_kept_for_live_tasks_only(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
             found = [task_in(tx, shot, status) for status in TaskStatus]
@@ -544,7 +544,7 @@ class StoreContract:
 
     def test_changed_tasks_are_told_by_revision(self, store: Store) -> None:
         with store.write() as tx:
-            one, two = tx.tasks.add([wish(film(tx)[0])] * 2)
+            one, two = tx.tasks.add([new_task(film(tx)[0])] * 2)
         before = store.revision()
         with store.write() as tx:
             tx.tasks.note(two.id, progress=1)
@@ -599,7 +599,7 @@ class StoreContract:
         with store.write() as tx:
             shots = film(tx, 4)
             for shot, prompt in zip(shots, ("100% rain", "ÄRGER_1", "海边 的 少女", "a'b\"c"), strict=True):
-                tx.tasks.add([wish(shot, prompt=prompt)])
+                tx.tasks.add([new_task(shot, prompt=prompt)])
             for words, found in {"%": 1, "_": 2, "ärger": 2, "少女": 3, "'b\"": 4, "RAIN ": 1, "4.0": 4}.items():
                 assert [task.shot for task in tx.tasks.page(1, TaskFilter(text=words)).items] == [f"{found}.0"]
             assert tx.tasks.page(1, TaskFilter(text="\\")).total == 0
@@ -607,7 +607,7 @@ class StoreContract:
     def test_a_renumbered_shot_is_found_by_its_new_number(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
-            tx.tasks.add([wish(shot)])
+            tx.tasks.add([new_task(shot)])
             tx.shots.edit(shot.id, {"number": "8.8"})
             assert [task.shot for task in tx.tasks.page(1, TaskFilter(text="8.8")).items] == ["8.8"]
             assert tx.tasks.page(1, TaskFilter(text="1.0")).items == []
@@ -616,7 +616,7 @@ class StoreContract:
         with store.write() as tx:
             for name in ("one", "two"):
                 project = tx.projects.ensure(name)
-                tx.tasks.add([wish(shot) for shot in tx.shots.add(project.id, [NewShot(prompt="sea"), NewShot()])])
+                tx.tasks.add([new_task(shot) for shot in tx.shots.add(project.id, [NewShot(prompt="sea"), NewShot()])])
             assert tx.tasks.page(None, ANY, "shot", False).total == 4
             assert len(tx.tasks.page(None, TaskFilter(text="sea")).items) == 2
             assert tx.tasks.counts(None)[QUEUED] == 4
@@ -626,7 +626,7 @@ class StoreContract:
         chance = random.Random(7)
         with store.write() as tx:
             shots = film(tx, 4)
-            known = ids(tx.tasks.add([wish(chance.choice(shots)) for _ in range(30)]))
+            known = ids(tx.tasks.add([new_task(chance.choice(shots)) for _ in range(30)]))
         for _ in range(150):
             with store.write() as tx:
                 self.something(tx, chance, shots, known)
@@ -954,12 +954,14 @@ class StoreContract:
             cost = chance.choice((None, yuan("0.4"), yuan("1.2")))
             shot = chance.choice(shots)
             mode = chance.choice((ProviderId("local"), ProviderId("kie")))
-            task = tx.tasks.add([wish(shot, provider=mode, cost=cost, prompt=chance.choice(("rain", "sun", "")))])[0]
+            task = tx.tasks.add([new_task(shot, provider=mode, cost=cost, prompt=chance.choice(("rain", "sun", "")))])[
+                0
+            ]
             for _ in range(chance.randrange(3)):
                 self.begin(tx, task)
             for step in WAYS[chance.choice(list(TaskStatus))]:
                 tx.tasks.move(task.id, step, failure=NETWORK if step is FAILED else None)
-        hidden = tx.tasks.add([wish(shots[0])])[0]
+        hidden = tx.tasks.add([new_task(shots[0])])[0]
         tx.tasks.delete([hidden.id])
         return tx.tasks.many(tx.tasks.ids(1, ANY))
 

@@ -21,9 +21,9 @@ from store_contract import (
     PROCESSING,
     QUEUED,
     film,
+    new_task,
     take_of,
     task_in,
-    wish,
     yuan,
 )
 
@@ -119,7 +119,7 @@ def test_stages_take_the_time_between_their_marks(store: Store) -> None:
     begun = datetime.now(UTC)
     with store.write() as tx:
         [shot] = film(tx)
-        task = tx.tasks.add([wish(shot)])[0]
+        task = tx.tasks.add([new_task(shot)])[0]
         tx._connection.exec_driver_sql("UPDATE tasks SET queued_at = queued_at - 33")
         tx.tasks.move(task.id, PROCESSING)
         number = attempt(tx, task)
@@ -147,14 +147,14 @@ def test_durations_are_kept_to_a_tenth(store: Store, seconds: float, kept: float
 def test_what_was_adopted_has_not_waited_in_the_queue(store: Store) -> None:
     with store.write() as tx:
         [shot] = film(tx)
-        attempt(tx, tx.tasks.add([wish(shot, status="pending")])[0])
+        attempt(tx, tx.tasks.add([new_task(shot, status="pending")])[0])
         assert tx.reports.times(ALL) == []
 
 
 def test_pictures_are_counted_beside_the_takes(store: Store) -> None:
     with store.write() as tx:
         [shot] = film(tx)
-        task = tx.tasks.add([wish(shot, output=TaskKind.IMAGE)])[0]
+        task = tx.tasks.add([new_task(shot, output=TaskKind.IMAGE)])[0]
         tx.tasks.move(task.id, PROCESSING)
         attempt(tx, task)
         tx.tasks.move(task.id, DOWNLOADING, polled_at=datetime.now(UTC))
@@ -226,7 +226,7 @@ def lives(tx: Tx, chance: random.Random) -> Iterator[None]:
     for _ in range(80):
         task = tx.tasks.add(
             [
-                wish(
+                new_task(
                     chance.choice(shots),
                     provider=chance.choice((ProviderId("kie"), ProviderId("yunwu"))),
                     output=chance.choice(list(TaskKind)),

@@ -23,7 +23,7 @@ TESTS = Path(__file__).parents[1]
         "services/test_chains_of_shots.py",
         "services/test_characters.py",
         "services/test_drawing.py",
-        "services/test_finish_lane.py",
+        "services/test_finishing_chosen_takes.py",
         "services/test_quotes.py",
         "services/test_quote_kinds.py",
         "scripts/test_questions_ordered_by_agents.py",

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_contract import PROCESSING, film, wish
+from store_contract import PROCESSING, film, new_task
 
 from vidgen_core.db import Store
 from vidgen_core.db.backends.sqlite import has_wal_reset_bug
@@ -222,7 +222,7 @@ CLAIM = OPEN + (
 
 def test_of_two_processes_that_claim_the_same_tasks_each_task_has_one_winner(store: Store) -> None:
     with store.write() as tx:
-        added = tx.tasks.add([wish(film(tx)[0])] * 40)
+        added = tx.tasks.add([new_task(film(tx)[0])] * 40)
     command = [sys.executable, "-c", CLAIM, store.place]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for process in both:

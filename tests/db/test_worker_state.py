@@ -11,7 +11,7 @@ from vidgen_core.db import Store
 from vidgen_core.db.worker_state import CHECK_NOW, PROVIDER_PAUSE, ProviderPause
 from vidgen_core.domain.providers import ProviderId
 
-PAUSE = ProviderPause(code="lane_no_key", params={"cause": "no_keys"}, since=datetime(2026, 1, 2, tzinfo=UTC))
+PAUSE = ProviderPause(code="pause_no_key", params={"cause": "no_keys"}, since=datetime(2026, 1, 2, tzinfo=UTC))
 
 
 def test_a_value_comes_back_as_it_was_put_under_its_own_key_and_goes_with_none(store: Store) -> None:

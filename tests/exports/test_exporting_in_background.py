@@ -471,7 +471,7 @@ def test_a_long_list_of_tasks_is_read_some_hundreds_at_a_time(
         ["--to", "x.zip", "--project", "empty"],
     ],
 )
-def test_the_command_line_answers_wrong_wishes_with_a_sentence(
+def test_the_command_line_answers_wrong_options_with_a_sentence(
     app: Vidgen, project: Project, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app.projects.ensure("empty")

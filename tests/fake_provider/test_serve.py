@@ -39,7 +39,7 @@ def test_it_says_where_it_is_serves_and_ends_when_told_to(process: subprocess.Po
     assert process.wait(timeout=20.0) == -signal.SIGTERM
 
 
-def test_a_caller_who_goes_in_the_middle_of_a_request_is_no_mishap(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_caller_who_goes_in_the_middle_of_a_request_is_no_internal_error(caplog: pytest.LogCaptureFixture) -> None:
     with RehearsalServer() as server:
         address = httpx.URL(server.url)
         with socket.create_connection((address.host, address.port)) as caller:

@@ -64,8 +64,8 @@ def web(tmp_path: Path) -> Iterator[Web]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "tray").mkdir()
-    return tmp_path / "tray"
+    (tmp_path / "staging").mkdir()
+    return tmp_path / "staging"
 
 
 def refusal(folder: Path, link: str, **bounds: Any) -> str:

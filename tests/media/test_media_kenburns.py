@@ -130,7 +130,7 @@ def test_moves_begin_and_end_softly(rendered: Renderer) -> None:
     assert steps[0] < steps[len(steps) // 2] > steps[-1]
 
 
-def test_the_same_wish_gives_the_same_frames(rendered: Renderer) -> None:
+def test_the_same_request_gives_the_same_frames(rendered: Renderer) -> None:
     for prompt in ("handheld, slowly zoom in", "orbit shot"):
         np.testing.assert_array_equal(rendered(prompt, seed=7), rendered(prompt, seed=7))
 

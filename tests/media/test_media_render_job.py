@@ -16,7 +16,7 @@ from vidgen_core.media.video import probe
 COMMAND = [sys.executable, "-m", "vidgen_core.media.render_job"]
 
 
-def wish(image: Path | None, target: Path, **others: Any) -> str:
+def render_request(image: Path | None, target: Path, **others: Any) -> str:
     spec = RenderSpec(image=image, prompt="zoom in", width=160, height=160, **others)
     return json.dumps({**spec.model_dump(mode="json"), "target": str(target)}) + "\n"
 
@@ -35,7 +35,7 @@ def ask(line: str) -> tuple[int, list[dict[str, Any]]]:
 def test_a_job_tells_its_progress_and_then_that_it_is_done(tmp_path: Path, picture: Path) -> None:
     target = tmp_path / "out" / "任务.mp4"
 
-    code, said = ask(wish(picture, target, seconds=2.0))
+    code, said = ask(render_request(picture, target, seconds=2.0))
 
     assert code == 0
     assert said[-1] == {"done": True}
@@ -50,7 +50,7 @@ def test_a_job_tells_its_progress_and_then_that_it_is_done(tmp_path: Path, pictu
 def test_a_bad_picture_is_said_with_its_code(tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("no picture")
 
-    code, said = ask(wish(tmp_path / "words.png", tmp_path / "clip.mp4"))
+    code, said = ask(render_request(tmp_path / "words.png", tmp_path / "clip.mp4"))
 
     assert code == 1
     assert [message["error"]["code"] for message in said] == ["image_not_a_picture"]
@@ -59,7 +59,7 @@ def test_a_bad_picture_is_said_with_its_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["no json\n", "{}\n", "[1]\n", "\n", '{"target": "x.mp4", "width": -5}\n'])
-def test_a_wish_that_cannot_be_understood_is_said(line: str) -> None:
+def test_a_request_that_cannot_be_understood_is_said(line: str) -> None:
     code, said = ask(line)
 
     assert code == 1
@@ -69,7 +69,7 @@ def test_a_wish_that_cannot_be_understood_is_said(line: str) -> None:
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, picture: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    code, said = ask(wish(picture, tmp_path / "file" / "clip.mp4", seconds=0.2))
+    code, said = ask(render_request(picture, tmp_path / "file" / "clip.mp4", seconds=0.2))
 
     assert (code, said[-1]["error"]["code"]) == (1, "folder_is_file")
 
@@ -79,7 +79,7 @@ def test_a_job_ends_when_its_input_does(tmp_path: Path, picture: Path) -> None:
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(wish(picture, target, seconds=600.0))
+        child.stdin.write(render_request(picture, target, seconds=600.0))
         child.stdin.flush()
         assert "progress" in child.stdout.readline()
 
@@ -99,7 +99,7 @@ def test_a_job_dies_with_its_parent_and_leaves_no_finished_file(tmp_path: Path, 
         "child.wait()\n"
     )
     target = tmp_path / "out" / "clip.mp4"
-    line = wish(picture, target, seconds=600.0)
+    line = render_request(picture, target, seconds=600.0)
     with subprocess.Popen(
         [sys.executable, "-c", parent_code, line, *COMMAND], stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -119,7 +119,7 @@ def test_a_job_gives_way_to_the_screens(tmp_path: Path, picture: Path) -> None:
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(wish(picture, tmp_path / "clip.mp4", seconds=600.0))
+        child.stdin.write(render_request(picture, tmp_path / "clip.mp4", seconds=600.0))
         child.stdin.flush()
         child.stdout.readline()
 

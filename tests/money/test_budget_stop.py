@@ -43,7 +43,7 @@ def bought(server: RehearsalServer) -> int:
 
 def held(home: Home) -> bool:
     with home.store.read() as tx:
-        hold = tx.state.get("lane.yunwu")
+        hold = tx.state.get("provider_pause.yunwu")
         counts = tx.tasks.counts(None)
     busy = counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING]
     return bool(hold) and hold["code"] == "budget_all" and not busy

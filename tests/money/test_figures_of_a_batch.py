@@ -1,4 +1,4 @@
-"""The figures of a batch with known faults, prices and refunds: right to the cent by every door and on the screen."""
+"""The figures of a batch with known faults, prices and refunds: right to the cent by every interface and on the screen."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def by_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> tuple[Any, 
 
 
 @pytest.mark.slow
-def test_every_door_tells_the_same_numbers_to_the_cent(
+def test_every_interface_tells_the_same_numbers_to_the_cent(
     batch: tuple[Vidgen, dict[str, Any]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -101,8 +101,8 @@ def test_what_a_provider_finishes_is_the_video_it_was_made_from(
             ("grok-imagine/image-to-video", FinishVerb.EXTEND, {"seconds": 10.0}, True, ("length_differs",)),
             ("veo3_fast", FinishVerb.EXTEND, {"prompt": "on [[silent]]"}, False, ("silent",)),
         ):
-            wish = FinishOptions(**{"verb": verb, "prompt": "on"} | more)
-            made = app.finishing.order(take_of(home, app, model).id, wish)
+            asked_for = FinishOptions(**{"verb": verb, "prompt": "on"} | more)
+            made = app.finishing.order(take_of(home, app, model).id, asked_for)
             (done,) = home.finish(list(made.tasks))
             child = app.takes.of_task(done.id)
             assert child is not None, done.failure
@@ -138,8 +138,8 @@ def test_a_lost_answer_is_not_ordered_twice(world) -> None:
     home, app, server = world
     with home.running():
         take = take_of(home, app, "veo-3-1")
-        wish = FinishOptions(verb=FinishVerb.EXTEND, prompt="on [[reset-after-accept]]")
-        made = app.finishing.order(take.id, wish)
+        asked_for = FinishOptions(verb=FinishVerb.EXTEND, prompt="on [[reset-after-accept]]")
+        made = app.finishing.order(take.id, asked_for)
         (done,) = home.finish(list(made.tasks))
     assert done.failure is not None
     assert done.failure.kind is ErrorKind.SUBMIT_UNKNOWN

@@ -34,7 +34,7 @@ def test_a_batch_passes_over_bad_keys_and_stays_under_the_cap(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["sk-bad-1", "sk-poor-1"])
-def test_without_a_good_key_the_lane_waits_and_no_task_fails(
+def test_without_a_good_key_the_provider_waits_and_no_task_fails(
     key: str, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [key]}) as (home, server):
@@ -42,10 +42,10 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
 
         def hold() -> object:
             with home.store.read() as tx:
-                return tx.state.get("lane.yunwu")
+                return tx.state.get("provider_pause.yunwu")
 
         with home.running():
-            assert wait_until(hold)["code"] == "lane_no_key"
+            assert wait_until(hold)["code"] == "pause_no_key"
             wait_until(lambda: {task.status for task in home.tasks(tasks)} == {TaskStatus.QUEUED})
         assert server.stats()["accepted_total"] == 0
 

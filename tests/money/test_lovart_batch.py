@@ -137,7 +137,7 @@ def test_a_take_that_waits_for_a_yes_waits_and_says_so(locations: Locations, mon
     assert stats["accepted_total"] == 1
 
 
-def test_what_came_is_compared_with_what_was_wished_for(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_came_is_compared_with_what_was_asked_for(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     # Clips of the picture that was sent, a second long.
     with rehearsed_home(locations, monkeypatch, videos="render", video_seconds=1.0) as (home, server):
         point_lovart(monkeypatch, server.url)

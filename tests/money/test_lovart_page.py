@@ -48,7 +48,7 @@ def at_the_page(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def hold(home: Home) -> dict[str, Any] | None:
     with home.store.read() as tx:
-        found: dict[str, Any] | None = tx.state.get("lane.lovart")
+        found: dict[str, Any] | None = tx.state.get("provider_pause.lovart")
         return found
 
 

@@ -146,7 +146,7 @@ class TestOpenAiVideo(ProviderContract):
 
         return ended
 
-    async def test_picture_and_wishes_travel_in_one_form(self, provider, key, world, service) -> None:
+    async def test_picture_and_options_travel_in_one_form(self, provider, key, world, service) -> None:
         await send(provider, world.order(provider, duration=8.0), key)
         (form,) = service.forms
         assert b'name="input_reference"; filename="first-frame.jpg"' in form

@@ -1,4 +1,4 @@
-"""Answers that nobody has listed: what is accepted, refused or unknown, what may be bought again, what is a wish for good.
+"""Answers that nobody has listed: what is accepted, refused or unknown, what may be bought again, what is a request for good.
 
 None of these texts stands in the program; each is of a kind that it has to know.
 """
@@ -98,8 +98,8 @@ async def _submit(providers: dict[str, Provider], world: World, name: str) -> No
             await chat.close()
         return
     provider, key = providers[name], PAIR if name == "lovart" else KEY
-    wishes = {"size": "1K", "aspect_ratio": "1:1"} if name == "images" else {}
-    order = world.order(provider, picture=None, **wishes)
+    asked_for = {"size": "1K", "aspect_ratio": "1:1"} if name == "images" else {}
+    order = world.order(provider, picture=None, **asked_for)
     await provider.submit(order, await provider.prepare(order, key), key)
 
 

@@ -215,11 +215,11 @@ async def test_whatever_is_asked_for_in_any_combination_is_sent_or_said(provider
 
 
 @pytest.mark.parametrize(
-    ("model", "wish", "said"),
+    ("model", "asked_for", "said"),
     [
         ("gpt-image-2", {"aspect_ratio": "9:16", "chosen": ("aspect_ratio",)}, {"aspect_ratio_drawn_as": "1024x1536"}),
         ("gpt-image-2", {"aspect_ratio": "2:3", "chosen": ("aspect_ratio",)}, {}),
-        # What only the settings say is no wish of anybody.
+        # What only the settings say is no option of anybody's.
         ("gpt-image-2", {"aspect_ratio": "9:16"}, {}),
         ("gpt-image-1", {"size": "4K"}, {"size_not_taken": "4K"}),
         ("dall-e-3", {"size": "640x480"}, {"size_not_taken": "640x480"}),
@@ -228,8 +228,10 @@ async def test_whatever_is_asked_for_in_any_combination_is_sent_or_said(provider
         ("gemini-3-pro-image", {"size": "640x480", "chosen": ("aspect_ratio",)}, {"aspect_ratio_drawn_as": "640x480"}),
     ],
 )
-def test_what_is_drawn_in_another_way_is_said(provider, model: str, wish: dict[str, Any], said: dict[str, str]) -> None:
-    params = GenerationParams(**{"prompt": "a lake", "aspect_ratio": "9:16", "size": "auto"} | wish)
+def test_what_is_drawn_in_another_way_is_said(
+    provider, model: str, asked_for: dict[str, Any], said: dict[str, str]
+) -> None:
+    params = GenerationParams(**{"prompt": "a lake", "aspect_ratio": "9:16", "size": "auto"} | asked_for)
     found = provider.check(model, params)
     assert not any(one.fatal for one in found)
     assert {one.code: one.params.get("size", one.params["value"]) for one in found} == said
@@ -434,7 +436,7 @@ def test_answers_without_a_picture_have_none(body: Any) -> None:
         (httpx.Response(503, json={"error": {"code": "model_not_found", "message": "无可用渠道"}}), "overloaded", "refused"),
     ],
 )  # fmt: skip
-async def test_answers_that_are_no_pictures_are_judged_in_the_order_of_the_house(
+async def test_answers_that_are_no_pictures_are_judged_in_the_usual_order(
     tmp_path: Path, answer: httpx.Response, kind: str, delivery: str
 ) -> None:
     from vidgen_core.config.paths import Locations

@@ -271,14 +271,14 @@ PRICED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "wishes"), PRICED)
-async def test_the_price_shown_is_the_price_charged(kie, world, model, wishes) -> None:
+@pytest.mark.parametrize(("model", "asked_for"), PRICED)
+async def test_the_price_shown_is_the_price_charged(kie, world, model, asked_for) -> None:
     world.server.change_catalogue({NEW: ENTRY})
     world.options = {"kie": {"model": model}}
     await kie.refresh_models(KEY)
     listed = await kie.price_list()
     table = tuple(Price(provider=ProviderId("kie"), **vars(one), source="list") for one in listed)
-    order = world.order(kie, f"a lake {model}", model=model, **wishes)
+    order = world.order(kie, f"a lake {model}", model=model, **asked_for)
     assert [one for one in kie.check(model, order.params) if one.fatal] == []
 
     shown = estimate(ProviderId("kie"), model, order.params, own=table)
@@ -287,9 +287,9 @@ async def test_the_price_shown_is_the_price_charged(kie, world, model, wishes) -
     assert shown.amount == Decimal(str(world.server.stats()["charged"]["kie"]))
 
 
-@pytest.mark.parametrize(("model", "wishes"), [one for one in PRICED if one[0] != NEW])
-async def test_the_built_in_prices_are_those_of_the_day(kie, world, model, wishes) -> None:
-    order = world.order(kie, f"a lake {model}", model=model, **wishes)
+@pytest.mark.parametrize(("model", "asked_for"), [one for one in PRICED if one[0] != NEW])
+async def test_the_built_in_prices_are_those_of_the_day(kie, world, model, asked_for) -> None:
+    order = world.order(kie, f"a lake {model}", model=model, **asked_for)
     shown = estimate(ProviderId("kie"), model, order.params)
     if shown is not None:
         await send(kie, order, KEY)
@@ -438,7 +438,7 @@ def test_lengths_are_read_of_every_kind_of_schema_and_sent_as_it_wants_them(fiel
 
 
 @pytest.mark.parametrize(
-    ("name", "field", "wish", "written"),
+    ("name", "field", "asked_for", "written"),
     [
         ("resolution", {"type": "integer", "enum": [720, 1080]}, {"size": "1080P"}, 1080),
         ("resolution", {"oneOf": [{"const": "720p"}, {"const": "1080p"}]}, {"size": "1080P"}, "1080p"),
@@ -451,14 +451,14 @@ def test_lengths_are_read_of_every_kind_of_schema_and_sent_as_it_wants_them(fiel
         ("first_frame_url", {"anyOf": [LINK, {"type": "null"}]}, {"image": "a.png"}, "l"),
     ],
 )  # fmt: skip
-def test_other_values_are_read_of_every_kind_of_schema(name, field, wish, written) -> None:
+def test_other_values_are_read_of_every_kind_of_schema(name, field, asked_for, written) -> None:
     model = model_with({name: field})
-    references = tuple(ShotReference(image=f"{n}.png") for n in range(wish.get("references", 0)))
+    references = tuple(ShotReference(image=f"{n}.png") for n in range(asked_for.get("references", 0)))
     can = model.capabilities()
-    params = can.settle(make_params(**wish | {"references": references}))
+    params = can.settle(make_params(**asked_for | {"references": references}))
 
     assert [one for one in validate_order(can, params) if one.fatal] == []
-    pictures = {"first": ["l"] if wish.get("image") else [], "references": ["l"] * len(references)}
+    pictures = {"first": ["l"] if asked_for.get("image") else [], "references": ["l"] * len(references)}
     request = model.request(params, pictures, seed=None, translate=False)
     assert request is not None
     assert request["input"][name] == written
@@ -481,8 +481,8 @@ def test_what_one_alternative_takes_is_not_asked_of_another() -> None:
     can = model.capabilities()
     shown: dict[str, Any] = {"image": "a.png"}
 
-    def against(**wish: Any) -> list[str]:
-        return [one.code for one in model.against(can.settle(make_params(**wish)))]
+    def against(**asked_for: Any) -> list[str]:
+        return [one.code for one in model.against(can.settle(make_params(**asked_for)))]
 
     assert against(duration=8.0) == against(**shown, duration=15.0, size="1080P") == []
     assert against(duration=15.0) == against(size="1080P") == ["combination_not_taken"]
@@ -520,8 +520,8 @@ async def test_pictures_are_drawn_by_jobs_and_after_references(kie, world) -> No
     await kie.refresh_models(KEY)
     assert "nano-banana-2-1" in kie.picture_models()
     assert "nano-banana-2-1" not in kie.models()
-    wishes = {"picture": None, "reference_pictures": (world.picture,), "model": "nano-banana-2-1", "size": "auto"}
-    order = world.order(kie, "a lake at dawn", **wishes).model_copy(update={"output": TaskKind.IMAGE})
+    asked_for = {"picture": None, "reference_pictures": (world.picture,), "model": "nano-banana-2-1", "size": "auto"}
+    order = world.order(kie, "a lake at dawn", **asked_for).model_copy(update={"output": TaskKind.IMAGE})
     assert [one for one in kie.check(order.model, order.params) if one.fatal] == []
     prepared = await kie.prepare(order, KEY)
     (link,) = prepared.payload["input"].pop("image_input")
@@ -540,7 +540,7 @@ async def test_pictures_are_drawn_by_jobs_and_after_references(kie, world) -> No
 
 
 #: What an order of ``NEW`` asks for, by the field that carries it.
-WISHES: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "prompt": {},
     "negative_prompt": {"negative_prompt": "rain"},
     "ratio": {"aspect_ratio": "9:16"},
@@ -553,7 +553,7 @@ WISHES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(
-    ("field", "instead", "asked_by"), one_round(list(WISHES), [None, {"type": "object"}], ["the shot", "the settings"])
+    ("field", "instead", "asked_by"), one_round(list(OPTIONS), [None, {"type": "object"}], ["the shot", "the settings"])
 )
 async def test_what_a_schema_takes_no_longer_is_refused_or_was_not_known_to_be_lost(
     kie, world, field, instead, asked_by
@@ -561,10 +561,10 @@ async def test_what_a_schema_takes_no_longer_is_refused_or_was_not_known_to_be_l
     world.options = {"kie": {"model": NEW}}
     world.server.change_catalogue({NEW: ENTRY})
     await kie.refresh_models(KEY)
-    wishes = {"image_url": "https://cdn.example/first.jpg", "size": "1440P", "duration": 9.0} | WISHES[field]
+    asked_for = {"image_url": "https://cdn.example/first.jpg", "size": "1440P", "duration": 9.0} | OPTIONS[field]
     own = {"the shot": {"chosen": ("aspect_ratio", "size")}, "the settings": {"defaults": ("sound", "negative_prompt")}}
     params = kie.capabilities(NEW).spelled(
-        make_params(aspect_ratio=wishes.pop("aspect_ratio", "16:9"), **wishes, **own[asked_by])
+        make_params(aspect_ratio=asked_for.pop("aspect_ratio", "16:9"), **asked_for, **own[asked_by])
     )
     assert kie.losses(NEW, params) == {}
 

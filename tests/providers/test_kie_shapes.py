@@ -49,7 +49,7 @@ async def kie(world: World) -> AsyncIterator[Kie]:
 
 
 def usual(model: str, kie: Kie) -> dict[str, Any]:
-    """Wishes that the model says it takes."""
+    """Options that the model says it takes."""
     can = kie.capabilities(model)
     return {
         "model": model,
@@ -88,10 +88,10 @@ async def test_a_request_made_from_the_table_fits_the_documented_schema(kie, wor
     pictures = {GenerationMode.TEXT: 0, GenerationMode.FIRST_LAST_FRAME: 2}.get(asked, 1)
     assert json.dumps(payload).count("kie-uploads/") == pictures
     if can.sound == "optional":
-        for wish in (True, False):
-            heard = order.model_copy(update={"params": order.params.model_copy(update={"sound": wish})})
+        for asked_for in (True, False):
+            heard = order.model_copy(update={"params": order.params.model_copy(update={"sound": asked_for})})
             sent = (await kie.prepare(heard, KEY)).payload["input"]
-            assert [name for name, value in sent.items() if value is wish and fields[name]["type"] == "boolean"]
+            assert [name for name, value in sent.items() if value is asked_for and fields[name]["type"] == "boolean"]
     if can.negative_prompt:
         less = order.model_copy(update={"params": order.params.model_copy(update={"negative_prompt": "rain"})})
         assert (await kie.prepare(less, KEY)).payload["input"]["negative_prompt"] == "rain"
@@ -147,7 +147,7 @@ async def test_of_an_unknown_model_only_the_prompt_has_a_field(kie, world) -> No
 
 
 @pytest.mark.parametrize(
-    ("model", "wishes", "code"),
+    ("model", "asked_for", "code"),
     [
         ("veo3_fast", {"aspect_ratio": "1:1"}, "aspect_ratio_not_taken"),
         ("veo3_fast", {"aspect_ratio": "16:9", "duration": 5.0}, "duration_not_taken"),
@@ -171,8 +171,8 @@ async def test_of_an_unknown_model_only_the_prompt_has_a_field(kie, world) -> No
         ("pixverse-v6/reference-to-video", {"references": (PICTURE,)}, "model_field_unknown"),
     ],
 )
-def test_what_a_model_refuses_is_said_before_the_click(kie, model, wishes, code) -> None:
-    assert code in {problem.code for problem in kie.check(model, make_params(**wishes)) if problem.fatal}
+def test_what_a_model_refuses_is_said_before_the_click(kie, model, asked_for, code) -> None:
+    assert code in {problem.code for problem in kie.check(model, make_params(**asked_for)) if problem.fatal}
 
 
 def test_every_model_is_described(kie) -> None:
@@ -266,9 +266,9 @@ async def test_an_id_is_found_wherever_it_stands(kie, world, data) -> None:
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def job(model: str = JOBS, age: float = 60, **wishes: Any) -> RemoteJob:
+def job(model: str = JOBS, age: float = 60, **asked_for: Any) -> RemoteJob:
     submitted = datetime.now(UTC) - timedelta(seconds=age)
-    return RemoteJob(remote_id="t1", model=model, params=make_params(**wishes), submitted_at=submitted)
+    return RemoteJob(remote_id="t1", model=model, params=make_params(**asked_for), submitted_at=submitted)
 
 
 async def validated(kie: Kie, world: World, data: Any, of: RemoteJob | None = None, **envelope: Any) -> RemoteState:
@@ -450,12 +450,12 @@ async def test_where_there_is_none_the_plain_one_is_taken(kie, world) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "resolution"), [({"size": "720P", "aspect_ratio": "16:9"}, "720p"), ({"size": "1080P", "aspect_ratio": "Auto"}, "720p"),
+    ("asked_for", "resolution"), [({"size": "720P", "aspect_ratio": "16:9"}, "720p"), ({"size": "1080P", "aspect_ratio": "Auto"}, "720p"),
                                (WIDE, "1080p")]
 )  # fmt: skip
-async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, resolution) -> None:
+async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, asked_for, resolution) -> None:
     done = {"successFlag": 1, "response": {"resultUrls": [URL], "resolution": resolution}}
-    assert (await validated(kie, world, done, job("veo3_fast", **wishes))).url == URL
+    assert (await validated(kie, world, done, job("veo3_fast", **asked_for))).url == URL
 
 
 async def test_a_4k_version_is_ordered_once_and_asked_for_by_the_same_request(kie, world, monkeypatch) -> None:

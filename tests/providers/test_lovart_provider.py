@@ -47,7 +47,7 @@ class TestLovart(RemoteContract):
         return lambda settings: Lovart(settings, world.locations)
 
 
-async def test_the_prompt_arrives_word_for_word_with_the_wishes_beside_it(provider, key, world) -> None:
+async def test_the_prompt_arrives_word_for_word_with_the_options_beside_it(provider, key, world) -> None:
     prompt = "A cat.\n-----\nAspect ratio: 1:1 — 猫"
     await send(provider, world.order(provider, prompt, duration=4.0, aspect_ratio="16:9"), key)
     (job,) = world.server.jobs()
@@ -57,13 +57,13 @@ async def test_the_prompt_arrives_word_for_word_with_the_wishes_beside_it(provid
     assert len(job["params"]["attachments"]) == 1
 
 
-def test_the_tool_is_a_wish_unless_it_is_made_a_rule() -> None:
-    wish, rule = (request("veo3", make_params(), {}, "p", only=only)["tool_config"] for only in (False, True))
-    assert wish == {"prefer_tool_categories": {"VIDEO": ["generate_video_veo3"]}}
-    assert rule == wish | {"include_tools": ["generate_video_veo3"]}
+def test_the_tool_is_a_request_unless_it_is_made_a_rule() -> None:
+    asked_for, rule = (request("veo3", make_params(), {}, "p", only=only)["tool_config"] for only in (False, True))
+    assert asked_for == {"prefer_tool_categories": {"VIDEO": ["generate_video_veo3"]}}
+    assert rule == asked_for | {"include_tools": ["generate_video_veo3"]}
 
 
-def test_what_was_not_asked_for_is_not_wished_for() -> None:
+def test_what_was_not_asked_for_is_not_sent() -> None:
     text = message("veo3", make_params(aspect_ratio="Auto"), {})
     assert "ratio" not in text
     assert "Length" not in text
@@ -102,7 +102,7 @@ def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: st
     reached = 0
     for _ in range(150):
         refs = pick((0, 0, 1, 3, 12))
-        wish: dict[str, Any] = {
+        asked_for: dict[str, Any] = {
             "image": pick((None, "a.png")),
             "image_url": pick((None, None, link)),
             "last_frame": pick((None, None, "b.png")),
@@ -117,7 +117,7 @@ def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: st
             "watermark": pick(("", "me")),
             "callback_url": pick(("", "https://example.com/done")),
         }
-        params = make_params(**wish)
+        params = make_params(**asked_for)
         problems = provider.check(model, params)
         if any(one.fatal for one in problems):
             continue
@@ -130,9 +130,9 @@ def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: st
         text = message(model, settled, pictures)
         frames = settled.has_first_frame + settled.has_last_frame
         assert (len(pictures["first"]) + len(pictures["last"]), way == "browser" and frames > 1) == (frames, False), (
-            wish
+            asked_for
         )
-        assert not (way == "browser" and settled.references), wish
+        assert not (way == "browser" and settled.references), asked_for
         told = {
             "aspect_ratio": settled.aspect_ratio.lower() == "auto" or f"ratio: {settled.aspect_ratio}." in text,
             "size": settled.size.lower() in text,
@@ -143,8 +143,8 @@ def test_whatever_is_asked_for_in_any_combination_is_told_or_said(world, way: st
             "watermark": not settled.watermark,
             "callback_url": not settled.callback_url,
         }
-        assert {name for name, is_told in told.items() if not is_told} <= said, wish
-        assert "auto" not in text, wish
+        assert {name for name, is_told in told.items() if not is_told} <= said, asked_for
+        assert "auto" not in text, asked_for
     assert reached > 5
 
 

@@ -1,4 +1,4 @@
-"""One validation for every door: what a model does not take is refused, and what nobody knows is warned about."""
+"""One validation everywhere: what a model does not take is refused, and what nobody knows is warned about."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ async def yunwu(world: World) -> AsyncIterator[Yunwu]:
     await provider.close()
 
 
-def order_of(world: World, model: str, mode: GenerationMode, **wishes: Any) -> Order:
+def order_of(world: World, model: str, mode: GenerationMode, **asked_for: Any) -> Order:
     """An order as the worker makes it: with the pictures of its mode on this machine."""
     picture = world.picture
     frames = mode in (FIRST, LAST)
-    params = make_params(mode=mode, **wishes)
+    params = make_params(mode=mode, **asked_for)
     return Order(
         reference=f"ref-{model}",
         model=model,
@@ -336,7 +336,7 @@ async def test_an_error_inside_a_good_status_is_no_state_of_the_job(yunwu, world
 
 
 @pytest.mark.parametrize(
-    ("model", "wishes", "code"),
+    ("model", "asked_for", "code"),
     [
         ("kling-v2-master", {"mode": LAST, "image": "a", "last_frame": "b"}, "last_frame_not_taken"),
         ("kling-v1-6", {"duration": 7}, "duration_not_taken"),
@@ -355,8 +355,8 @@ async def test_an_error_inside_a_good_status_is_no_state_of_the_job(yunwu, world
         ("runwayml-gen4_turbo-5", {}, "route_not_spoken"),
     ],
 )  # fmt: skip
-def test_what_a_route_refuses_is_said_before_the_click(yunwu, model, wishes, code) -> None:
-    params = GenerationParams.model_validate({"prompt": "x", "aspect_ratio": "9:16", "size": "720P", **wishes})
+def test_what_a_route_refuses_is_said_before_the_click(yunwu, model, asked_for, code) -> None:
+    params = GenerationParams.model_validate({"prompt": "x", "aspect_ratio": "9:16", "size": "720P", **asked_for})
     assert code in {problem.code for problem in yunwu.check(model, params) if problem.fatal}
 
 

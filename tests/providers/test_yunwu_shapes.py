@@ -185,8 +185,8 @@ async def test_an_unreadable_poll_is_an_error_and_not_a_state(yunwu, world, body
 # --- requests -------------------------------------------------------------------------------------------------------
 
 
-async def sent_by(yunwu: Yunwu, world: World, **wishes: Any) -> dict[str, Any]:
-    order = world.order(yunwu, **wishes)
+async def sent_by(yunwu: Yunwu, world: World, **asked_for: Any) -> dict[str, Any]:
+    order = world.order(yunwu, **asked_for)
     with respx.mock(base_url=world.server.url) as wire:
         route = wire.post("/v1/video/create").respond(200, json={"id": "x"})
         await send(yunwu, order, KEY)
@@ -245,7 +245,7 @@ async def test_the_picture_is_fitted_under_the_limit(yunwu, world) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "code", "fatal"),
+    ("asked_for", "code", "fatal"),
     [
         ({"prompt": " "}, "prompt_missing", True),
         ({"duration": 6.5}, "duration_not_whole", True),
@@ -254,8 +254,8 @@ async def test_the_picture_is_fitted_under_the_limit(yunwu, world) -> None:
         ({"watermark": "me"}, "watermark_not_taken", False),
     ],
 )
-def test_what_a_model_does_not_take_is_said_before_the_click(yunwu, wishes, code, fatal) -> None:
-    problems = {problem.code: problem.fatal for problem in yunwu.check("grok-video-3", make_params(**wishes))}
+def test_what_a_model_does_not_take_is_said_before_the_click(yunwu, asked_for, code, fatal) -> None:
+    problems = {problem.code: problem.fatal for problem in yunwu.check("grok-video-3", make_params(**asked_for))}
     assert problems[code] is fatal
 
 

@@ -85,7 +85,7 @@ def test_an_answer_that_was_not_used_is_used_by_the_next_run(
     assert app.shots.get(shot.id).prompt
     assert model.stats()["submits_total"] == 1
 
-    # Asking again when it is there is a new wish, and so is another question.
+    # Asking again when it is there is a new request, and so is another question.
     write(app, shot)
     assert model.stats()["submits_total"] == 2
 

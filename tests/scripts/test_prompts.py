@@ -21,8 +21,8 @@ def add(app: Vidgen, project: Project, *shots: NewShot) -> list[Shot]:
         return tx.shots.add(project.id, list(shots))
 
 
-def write(app: Vidgen, project: Project, shots: list[Shot], **wish: object) -> Writing:
-    app.prompts.write(project.id, [shot.id for shot in shots], Wanted.model_validate(wish))
+def write(app: Vidgen, project: Project, shots: list[Shot], **asked_for: object) -> Writing:
+    app.prompts.write(project.id, [shot.id for shot in shots], Wanted.model_validate(asked_for))
     assert app.prompts.wait(project.id, 60)
     found = app.prompts.writing(project.id)
     assert found is not None
@@ -40,11 +40,13 @@ MODELLED = NewShot(prompt="模型写的", script="灯灭了。", author=Author.M
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "asked_for",
     [{"offline": True}, {"offline": True, "camera": "orbit"}, {}, {"translate": "en"}, {"camera": "push_in"}],
     ids=str,
 )
-def test_what_a_person_wrote_survives_every_bulk_action(app: Vidgen, project: Project, wish: dict[str, object]) -> None:
+def test_what_a_person_wrote_survives_every_bulk_action(
+    app: Vidgen, project: Project, asked_for: dict[str, object]
+) -> None:
     shots = add(app, project, TYPED, LISTED, MODELLED)
     edited = add(app, project, MODELLED)[0]
     app.shots.edit(edited.id, prompt="人改过的")
@@ -53,7 +55,7 @@ def test_what_a_person_wrote_survives_every_bulk_action(app: Vidgen, project: Pr
     app.prompts.put_back(put_back.id, app.prompts.versions(put_back.id)[1].version.id)
 
     for _ in range(2):
-        write(app, project, [*shots, edited, put_back], **wish)
+        write(app, project, [*shots, edited, put_back], **asked_for)
 
     kept = prompts(app, [*shots, edited, put_back])
     assert [kept[0], kept[1], kept[3], kept[4]] == ["我自己写的，别动", "来自列表", "人改过的", "模型写的"]

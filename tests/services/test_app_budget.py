@@ -1,4 +1,4 @@
-"""Prices, the sheet before a batch, one shot first, limits and the ledger's sums, as doors ask for them."""
+"""Prices, the sheet before a batch, one shot first, limits and the ledger's sums, as interfaces ask for them."""
 
 from __future__ import annotations
 

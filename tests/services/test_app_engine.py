@@ -1,4 +1,4 @@
-"""The runner as doors see it: whole runs, the header, and what two processes may do at once."""
+"""The runner as interfaces see it: whole runs, the header, and what two processes may do at once."""
 
 from __future__ import annotations
 
@@ -155,16 +155,17 @@ def test_the_header_says_whether_a_runner_is_alive(app: Vidgen, project: Project
     assert not app.worker.status(project.id).alive
 
 
-def test_pausing_is_shown_and_resuming_opens_the_lanes_again(app: Vidgen, project: Project) -> None:
+def test_pausing_is_shown_and_resuming_ends_the_pauses(app: Vidgen, project: Project) -> None:
     with app.store.write() as tx:
         tx.state.put(
-            "lane.yunwu", {"code": "lane_balance", "params": {}, "since": "2026-01-01T00:00:00Z", "until": None}
+            "provider_pause.yunwu",
+            {"code": "pause_balance", "params": {}, "since": "2026-01-01T00:00:00Z", "until": None},
         )
     app.worker.pause()
 
     paused = app.worker.status(project.id)
     assert paused.paused == "user"
-    assert paused.provider_pauses[ProviderId("yunwu")]["code"] == "lane_balance"
+    assert paused.provider_pauses[ProviderId("yunwu")]["code"] == "pause_balance"
 
     app.worker.resume()
     resumed = app.worker.status(project.id)

@@ -28,7 +28,7 @@ def test_takes_are_queued_and_numbered_on(app: Vidgen, project: Project, add_sho
     ]
 
 
-def test_a_shots_own_wish_wins_over_the_click_and_the_click_over_the_settings(
+def test_a_shots_own_request_wins_over_the_click_and_the_click_over_the_settings(
     app: Vidgen, project: Project, add_shot: AddShot
 ) -> None:
     shot = add_shot(params=ShotParams(aspect_ratio="1:1", takes=2, seed=7))

@@ -148,7 +148,7 @@ def test_a_batch_is_told_once_also_across_restarts_and_retries(
     assert [body["batch"] for _, body in group.told] == [task.batch, other.batch]
 
 
-def test_two_tellers_tell_once(told: Vidgen, add_shot: Callable[..., Shot]) -> None:
+def test_two_notifiers_tell_once(told: Vidgen, add_shot: Callable[..., Shot]) -> None:
     [task] = batch(told, add_shot(), 1)
     end(told, task)
     now = datetime.now(UTC)
@@ -185,9 +185,9 @@ def test_nothing_is_told_of_batches_that_are_small_or_not_wanted_or_were_never_b
 
 
 def hold(app: Vidgen, mode: ProviderId, until: str | None = None) -> None:
-    kept = {"code": "lane_disk_full", "params": {"folder": "/v"}, "since": "2026-01-01T00:00:00Z", "until": until}
+    kept = {"code": "pause_disk_full", "params": {"folder": "/v"}, "since": "2026-01-01T00:00:00Z", "until": until}
     with app.store.write() as tx:
-        tx.state.put(f"lane.{mode}", kept)
+        tx.state.put(f"provider_pause.{mode}", kept)
 
 
 def test_a_provider_that_stands_still_is_told_once_and_again_only_after_it_went_on(
@@ -198,12 +198,12 @@ def test_a_provider_that_stands_still_is_told_once_and_again_only_after_it_went_
         hold(told, ProviderId("kie"))
         wait_until(lambda: group.told)
         with told.store.write() as tx:
-            tx.state.put("lane.kie", None)
+            tx.state.put("provider_pause.kie", None)
         wait_until(lambda: note(told) is None)
         hold(told, ProviderId("kie"))
         wait_until(lambda: len(group.told) == 2)
     said = group.told[0][1]
-    assert (said["event"], said["provider"], said["reason"]) == ("paused", "kie", "lane_disk_full")
+    assert (said["event"], said["provider"], said["reason"]) == ("paused", "kie", "pause_disk_full")
     assert said["text"].startswith("Vidgen: KIE Veo3 is paused. The disk")
 
 

@@ -1,4 +1,4 @@
-"""The ways on from a task that ended without a video, and the wishes that take something away."""
+"""The ways on from a task that ended without a video, and the commands that take something away."""
 
 from __future__ import annotations
 
@@ -294,8 +294,8 @@ def test_a_submitted_job_is_given_up_only_when_that_is_said(app: Vidgen, shot: S
     assert not app.tasks.get(task.id).cancel_requested
 
     assert app.tasks.cancel([task.id], give_up=True).done == (task.id,)
-    wished = app.tasks.get(task.id)
-    assert (wished.status, wished.cancel_requested) == (TaskStatus.PROCESSING, True)
+    asked = app.tasks.get(task.id)
+    assert (asked.status, asked.cancel_requested) == (TaskStatus.PROCESSING, True)
 
 
 def test_an_ended_task_cannot_be_cancelled(app: Vidgen, shot: Shot) -> None:

@@ -236,7 +236,7 @@ def test_takes_and_pictures_are_ordered_with_the_same_character(
     assert app.pictures.wording(shot).text == "小明跑过桥\n小明: 红围巾"
 
 
-def test_every_door_counts_the_pictures_and_letters_of_characters_before_money(
+def test_every_interface_counts_the_pictures_and_letters_of_characters_before_money(
     app: Vidgen, project: Project, add_shot: AddShot, face: str, kie_key: None, tmp_path: Path
 ) -> None:
     app.characters.save(project.id, "小明", description="红围巾" * 600, more_images=[face])

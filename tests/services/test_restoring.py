@@ -87,8 +87,8 @@ def test_copied_over_by_hand_it_is_doubted_until_a_person_goes_on(locations: Loc
     with Vidgen.open(locations) as app:
         doubt = app.worker.doubt()
         assert doubt is not None
-        assert (doubt.code, doubt.params) == ("lane_database_behind", {"orders": 1})
-        assert "lane_database_behind" in {one.code for one in app.diagnostics.doctor() if not one.ok}
+        assert (doubt.code, doubt.params) == ("pause_database_behind", {"orders": 1})
+        assert "pause_database_behind" in {one.code for one in app.diagnostics.doctor() if not one.ok}
         assert app.worker.resume() == 2
         assert app.worker.doubt() is None
     assert counts(locations) == {TaskStatus.PENDING: 2}
@@ -130,7 +130,7 @@ def test_a_home_that_was_copied_before_it_bought_anything_knows_it(locations: Lo
         queue_takes(tx)
     copy = Locations(Path(shutil.copytree(locations.home, tmp_path / "copy")))
 
-    for home, code in ((locations, None), (copy, "lane_home_copied")):
+    for home, code in ((locations, None), (copy, "pause_home_copied")):
         with Vidgen.open(home) as app:
             doubt = app.worker.doubt()
             assert (doubt and doubt.code) == code

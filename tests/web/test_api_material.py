@@ -88,10 +88,10 @@ def test_a_shot_that_is_refused_is_not_begun(client: TestClient, body: dict[str,
     assert client.get("/api/shots", params={"text": "7"}).json().get("total", 0) == 0
 
 
-@pytest.mark.parametrize("wish", [{"aspect_ratio": "banana"}, {"aspect_ratio": "0:0"}, {"size": "1080P\n720P"}])
+@pytest.mark.parametrize("asked_for", [{"aspect_ratio": "banana"}, {"aspect_ratio": "0:0"}, {"size": "1080P\n720P"}])
 def test_an_order_is_refused_for_what_a_shot_is_refused_for(
-    client: TestClient, shot: dict[str, Any], wish: dict[str, str]
+    client: TestClient, shot: dict[str, Any], asked_for: dict[str, str]
 ) -> None:
-    refused = client.post("/api/tasks", json={"shot_ids": [shot["id"]], "dry_run": True, **wish})
+    refused = client.post("/api/tasks", json={"shot_ids": [shot["id"]], "dry_run": True, **asked_for})
     assert refused.status_code in (400, 422)
-    assert next(iter(wish.values()))[:6] in refused.json()["error"]["message"]
+    assert next(iter(asked_for.values()))[:6] in refused.json()["error"]["message"]

@@ -63,11 +63,11 @@ def test_running_kept_tasks_says_what_was_ordered(client: TestClient, vidgen: Vi
 
 def test_all_means_the_shots_without_takes(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     project = vidgen.projects.get(shot.project_id).name
-    wish = {"project": project, "all": True, "takes": 1}
+    asked_for = {"project": project, "all": True, "takes": 1}
     client.post("/api/tasks", json={"project": project, "shot_ids": [shot.id], "takes": 1})
 
-    first, second = client.post("/api/tasks", json=wish).json(), client.post("/api/tasks", json=wish).json()
-    more = client.post("/api/tasks", json=wish | {"again": True}).json()
+    first, second = client.post("/api/tasks", json=asked_for).json(), client.post("/api/tasks", json=asked_for).json()
+    more = client.post("/api/tasks", json=asked_for | {"again": True}).json()
 
     assert [(one["count"], one["with_takes"]) for one in (first, second)] == [(1, 1), (0, 2)]
     assert more["count"] == 2
@@ -76,8 +76,8 @@ def test_all_means_the_shots_without_takes(client: TestClient, vidgen: Vidgen, s
 def test_a_limit_is_set_seen_and_passed_once(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     give_key(vidgen)
     project = vidgen.projects.get(shot.project_id).name
-    wish = {"project": project, "shot_ids": [shot.id], "provider": "yunwu", "takes": 3}
-    made = client.post("/api/tasks", json=wish).json()
+    asked_for = {"project": project, "shot_ids": [shot.id], "provider": "yunwu", "takes": 3}
+    made = client.post("/api/tasks", json=asked_for).json()
     assert made["count"] == 3
     assert (made["ordered"]["count"], made["ordered"]["cost"]["amount"], made["ordered"]["worst"]["amount"]) == (
         3,

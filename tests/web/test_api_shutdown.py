@@ -1,4 +1,4 @@
-"""The whole server in a process of its own: closed doors in front of Streamlit, and an end that waits for nobody."""
+"""The whole server in a process of its own: Streamlit closed to visitors, and an end that waits for nobody."""
 
 from __future__ import annotations
 

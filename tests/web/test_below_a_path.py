@@ -44,7 +44,7 @@ def test_addresses_in_answers_lead_back_through_the_path(below: TestClient, shot
 
 
 @pytest.mark.parametrize("path", [BASE, ""])
-def test_the_door_is_kept_and_opens_below_the_path_too(below: TestClient, vidgen: Vidgen, path: str) -> None:
+def test_access_is_checked_below_the_path_too(below: TestClient, vidgen: Vidgen, path: str) -> None:
     Auth(vidgen.settings_file).set_password(Role.VIEWER, "look-look-look")
     vidgen.settings_file.change({"sharing.sign_in": "password"})
 

@@ -218,14 +218,14 @@ def test_a_bucket_that_says_nothing_keeps_nobody_waiting_for_its_answer(
     s3.answers.clear()
     task = vidgen.tasks.generate(project, [shot.id], GenerateOptions(takes=1)).tasks[0]
     vidgen.worker.start()
-    wait_until(lambda: pause_of(vidgen) == "lane_media_away", 60)
+    wait_until(lambda: pause_of(vidgen) == "pause_media_away", 60)
     s3.answers.set()
     wait_until(lambda: vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED, 60)
 
 
 def pause_of(vidgen: Vidgen) -> str | None:
     with vidgen.store.read() as tx:
-        return (tx.state.get("lane.local") or {}).get("code")
+        return (tx.state.get("provider_pause.local") or {}).get("code")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_bucket_that_does_not_work_holds_the_queue_until_it_does(
     s3.fails = status
     task = vidgen.tasks.generate(project, [shot.id], GenerateOptions(takes=1)).tasks[0]
     vidgen.worker.start()
-    wait_until(lambda: pause_of(vidgen) == f"lane_{code}", 60)
+    wait_until(lambda: pause_of(vidgen) == f"pause_{code}", 60)
     assert vidgen.tasks.get(task.id).status is TaskStatus.QUEUED
     s3.fails = None
     if status is None:

@@ -15,7 +15,7 @@ def staging(vidgen: Vidgen) -> Staging:
     return vidgen.imports.open_staging()
 
 
-def test_a_file_lies_in_the_tray_under_its_name(client: TestClient, staging: Staging) -> None:
+def test_a_file_lies_in_staging_under_its_name(client: TestClient, staging: Staging) -> None:
     answer = client.put(f"/api/incoming/{staging.name}/第一集/1.0.jpg", content=b"x" * 3_000_000)
 
     assert (answer.status_code, answer.json()) == (201, {"name": "第一集/1.0.jpg"})
@@ -41,7 +41,9 @@ def test_a_name_leads_nowhere_else(client: TestClient, vidgen: Vidgen, staging: 
 
 
 @pytest.mark.parametrize("name", ["0" * 16, "..", "images", "x"])
-def test_only_who_knows_a_tray_may_put_something_in(client: TestClient, staging: Staging, name: str) -> None:
+def test_only_who_knows_the_staging_folder_may_put_something_in(
+    client: TestClient, staging: Staging, name: str
+) -> None:
     assert client.put(f"/api/incoming/{name}/a.jpg", content=b"x").status_code == 404
     assert list(staging.path.iterdir()) == []
 

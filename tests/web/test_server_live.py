@@ -63,7 +63,7 @@ def test_very_many_changes_are_told_as_all(client: TestClient, vidgen: Vidgen, s
 
 
 @pytest.mark.parametrize("query", ["", "?project=x", "?project=1&since=x"])
-def test_a_wish_that_makes_no_sense_is_ended(client: TestClient, query: str) -> None:
+def test_a_request_that_makes_no_sense_is_ended(client: TestClient, query: str) -> None:
     with client.websocket_connect(f"{WS}/api/ws{query}") as socket, pytest.raises(WebSocketDisconnect):
         socket.receive_json()
 

@@ -89,7 +89,7 @@ class Bench:
 
     def hold(self) -> dict[str, Any] | None:
         with self.store.read() as tx:
-            found: dict[str, Any] | None = tx.state.get("lane.yunwu")
+            found: dict[str, Any] | None = tx.state.get("provider_pause.yunwu")
             return found
 
     def wait(self, task: Task, *statuses: TaskStatus) -> Task:

@@ -158,11 +158,11 @@ def test_a_batch_that_fails_for_one_unknown_reason_stops_by_itself(
 
     hold = bench.hold()
     assert hold is not None
-    assert hold["code"] == "lane_same_words"
+    assert hold["code"] == "pause_same_words"
     assert gateway.ordered == 2
 
 
-def test_a_wish_that_is_never_granted_is_asked_for_once_whatever_the_status(
+def test_a_request_that_is_never_granted_is_asked_for_once_whatever_the_status(
     bench: Bench, gateway: Gateway, run: Callable[[], None]
 ) -> None:
     inner = json.dumps({"error": {"message": "your account films at most 6 seconds of length"}})

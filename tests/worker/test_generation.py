@@ -51,7 +51,7 @@ def decide(bench: Bench) -> None:
     with bench.store.write() as tx:
         seen, head = database_age.trust(tx, journal.read())
         database_age.go_on(tx, datetime.now(UTC))
-        tx.state.put("lane.yunwu", None)
+        tx.state.put("provider_pause.yunwu", None)
     journal.begin(seen, head)
 
 
@@ -72,7 +72,7 @@ def test_a_copy_put_back_buys_nothing_until_a_person_has_decided(bench: Bench, t
     put_back(bench, tmp_path / "copy.db")
     bench.start()
 
-    wait_until(lambda: held_for(bench) == "lane_database_behind")
+    wait_until(lambda: held_for(bench) == "pause_database_behind")
     hold = bench.hold()
     assert hold is not None
     assert (hold["params"]["orders"], hold["until"]) == (2, None)
@@ -93,16 +93,16 @@ def test_an_emptied_database_buys_nothing(bench: Bench, tmp_path: Path) -> None:
     put_back(bench, tmp_path / "none.db")
     with bench.store.read() as tx:
         assert database_age.doubt(tx, Journal(bench.locations.journal).read()) == database_age.Doubt(
-            code="lane_database_behind", params={"orders": 1}
+            code="pause_database_behind", params={"orders": 1}
         )
 
 
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (lambda path: path.unlink(), "lane_journal_missing"),
-        (lambda path: path.write_bytes(b"rubbish\n" * 9), "lane_journal_damaged"),
-        (lambda path: shutil.move(shutil.copy(path, f"{path}.copy"), path), "lane_home_copied"),
+        (lambda path: path.unlink(), "pause_journal_missing"),
+        (lambda path: path.write_bytes(b"rubbish\n" * 9), "pause_journal_damaged"),
+        (lambda path: shutil.move(shutil.copy(path, f"{path}.copy"), path), "pause_home_copied"),
     ],
 )
 def test_a_journal_that_is_not_the_homes_own_stops_buying(bench: Bench, spoil: object, code: str) -> None:
@@ -182,7 +182,7 @@ def test_nothing_paid_leaves_when_the_journal_cannot_be_written(bench: Bench, mo
     [task] = bench.queue()
     bench.start()
 
-    wait_until(lambda: held_for(bench) == "lane_journal_unwritable")
+    wait_until(lambda: held_for(bench) == "pause_journal_unwritable")
     wait_until(lambda: bench.task(task).status is QUEUED)
     assert bench.provider.sent == []
     assert [one.state for one in bench.attempts(task)] == [AttemptState.REFUSED]
@@ -237,13 +237,13 @@ def test_a_yes_to_a_price_moves_both_on_before_it_leaves(bench: Bench) -> None:
 def test_a_yes_said_since_the_copy_that_was_put_back_is_not_said_again(bench: Bench, tmp_path: Path) -> None:
     task = agreed_since(bench, tmp_path / "copy.db")
     bench.start()
-    wait_until(lambda: held_for(bench) == "lane_database_behind")
+    wait_until(lambda: held_for(bench) == "pause_database_behind")
     wait_for_looks(bench)
     assert len(bench.provider.confirmed) == 1
 
     [attempt] = bench.attempts(task)
     look, settings = Journal(bench.locations.journal).read(), bench.settings_file.current()
-    with bench.store.write() as tx, pytest.raises(Refused, match="lane_database_behind"):
+    with bench.store.write() as tx, pytest.raises(Refused, match="pause_database_behind"):
         confirm.agree(tx, attempt, PRICE, settings, datetime.now(UTC), look)
 
     # Nor when a person trusts the copy: only the person may say it again.
@@ -268,7 +268,7 @@ def test_no_yes_leaves_when_the_journal_cannot_be_written(bench: Bench, monkeypa
     [task] = bench.queue()
     bench.start()
 
-    wait_until(lambda: held_for(bench) == "lane_journal_unwritable")
+    wait_until(lambda: held_for(bench) == "pause_journal_unwritable")
     bench.stop()
     assert bench.provider.confirmed == []
     assert [attempt.confirmed_at for attempt in bench.attempts(task)] == [None]

@@ -137,7 +137,7 @@ class Studio:
 
     def order(self) -> None:
         """Queue a take of each shot."""
-        with Vidgen.open(Locations(self._folder / "door").create()) as app:
+        with Vidgen.open(Locations(self._folder / "own").create()) as app:
             self.project = app.projects.ensure("film").id
             shots = [app.shots.add(self.project, prompt=f"shot number {n}").id for n in range(SHOTS)]
             app.tasks.generate(self.project, shots, GenerateOptions(provider=YUNWU, takes=1))

@@ -45,13 +45,13 @@ class OfOneMachine(ScriptedProvider):
 
 
 class Studio:
-    """Machines with a worker each, and a door."""
+    """Machines with a worker each, and a server."""
 
     def __init__(self, folder: Path, video: Path, url: str) -> None:
         self._folder = folder
         self._video = video
         self._url = url
-        self.bench = Bench(Locations(folder / "door").create(), video, url)
+        self.bench = Bench(Locations(folder / "own").create(), video, url)
         self.providers: dict[str, OfOneMachine] = {}
         self._workers: dict[str, tuple[Worker, Store]] = {}
 
@@ -196,10 +196,10 @@ def test_what_a_lost_machine_was_rendering_is_rendered_anew(studio: Studio, stat
 def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine(studio: Studio) -> None:
     task = studio.forget_an_order("a")
     hold = wait_until(studio.bench.hold, PATIENCE)
-    assert hold["code"] == "lane_database_behind"
-    with Vidgen.open(studio.bench.locations) as door:
-        assert door.worker.doubt() is None
-        assert door.worker.resume() == 1
+    assert hold["code"] == "pause_database_behind"
+    with Vidgen.open(studio.bench.locations) as own:
+        assert own.worker.doubt() is None
+        assert own.worker.resume() == 1
         # Those that come now are bought.
         [later] = studio.bench.queue()
         wait_until(lambda: studio.bench.task(later).status is COMPLETED, PATIENCE)
@@ -216,7 +216,7 @@ def test_what_one_machine_knows_of_an_old_database_no_other_one_lifts(studio: St
     wait_until(lambda: studio.leads("b"), PATIENCE)
     local = studio.render()
     wait_until(lambda: studio.bench.task(local).status is COMPLETED, PATIENCE)
-    assert (studio.bench.hold() or {}).get("code") == "lane_database_behind"
+    assert (studio.bench.hold() or {}).get("code") == "pause_database_behind"
     assert (studio.bench.task(again).status, knows_nothing.sent) == (TaskStatus.QUEUED, [])
 
 
@@ -235,7 +235,7 @@ def test_a_database_that_comes_back_older_is_noticed_by_whoever_works(studio: St
 
     hold = wait_until(studio.bench.hold, PATIENCE)
 
-    assert hold["code"] == "lane_database_behind"
+    assert hold["code"] == "pause_database_behind"
     wait_until(lambda: studio.bench.task(again).status is TaskStatus.QUEUED, PATIENCE)
     assert sum(len(machine.sent) for machine in machines.values()) == 1
 

@@ -174,8 +174,8 @@ def test_after_a_restart_nothing_waits_for_a_day_that_was_never_near(bench: Benc
     [task] = bench.queue()
     with bench.store.write() as tx:
         tx.tasks.note(task.id, due_at=far)
-        hold = {"code": "lane_unreachable", "params": {"provider": "yunwu"}, "since": far.isoformat()}
-        tx.state.put("lane.yunwu", {**hold, "until": far.isoformat()})
+        hold = {"code": "pause_unreachable", "params": {"provider": "yunwu"}, "since": far.isoformat()}
+        tx.state.put("provider_pause.yunwu", {**hold, "until": far.isoformat()})
         for key in bench.settings_file.current().providers.yunwu.keys:
             tx.keys.touch(task.provider, key.fingerprint, key.name)
             tx.keys.set_health(task.provider, key.fingerprint, "cooling", far)

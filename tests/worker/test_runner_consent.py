@@ -58,7 +58,7 @@ def waits(bench: Bench, task: Task) -> bool:
 
 
 def person_says_yes(bench: Bench, task: Task, price: Money) -> Attempt:
-    """As a door does it, in another process."""
+    """As a server does it, in another process."""
     with bench.store.write() as tx:
         [seen] = tx.attempts.of_task(task.id)
         return confirm.set_aside(tx, seen, price, bench.settings_file.current(), datetime.now(UTC))

@@ -183,7 +183,7 @@ def test_nothing_is_submitted_while_there_is_no_room_for_results(bench: Bench, m
         patch.setattr("vidgen_core.worker.storage_check.ensure_free_space", no_room)
         [task] = bench.queue()
         bench.start()
-        assert wait_until(bench.hold)["code"] == "lane_disk_full"
+        assert wait_until(bench.hold)["code"] == "pause_disk_full"
         assert bench.task(task).status is TaskStatus.QUEUED
 
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED

@@ -169,7 +169,7 @@ def test_a_look_into_the_log_that_breaks_leaves_the_outcome_unknown(
 
 
 @pytest.mark.parametrize("asked", AGES)
-def test_a_wish_to_wait_never_outlasts_the_deadline(
+def test_a_request_to_wait_never_outlasts_the_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, asked: float
 ) -> None:
     monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.2")
@@ -197,7 +197,7 @@ def test_a_refused_submit_waits_an_hour_at_most(bench: Bench, asked: float, kind
     assert (bench.task(task).due_at or latest) <= latest
     with bench.store.read() as tx:
         assert all((usage.cooling_until or latest) <= latest for usage in tx.keys.all(task.provider))
-        hold = tx.state.get("lane.yunwu")
+        hold = tx.state.get("provider_pause.yunwu")
     assert hold is None or hold["until"] is None or datetime.fromisoformat(hold["until"]) <= latest
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a remote job: errors, deadlines, failures, wishes, and results that come late."""
+"""Waiting for a remote job: errors, deadlines, failures, cancel requests, and results that come late."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_two_tasks_that_fail_with_the_same_unknown_words_hold_the_rest_of_the_ba
 
     hold = bench.hold()
     assert hold is not None
-    assert (hold["code"], hold["params"]["said"]) == ("lane_same_words", "no luck (id 2)")
+    assert (hold["code"], hold["params"]["said"]) == ("pause_same_words", "no luck (id 2)")
     assert not hold["by_itself"]
     assert len(bench.provider.sent) == 2
     assert [bench.task(task).status for task in tasks[2:]] == [TaskStatus.QUEUED] * 4

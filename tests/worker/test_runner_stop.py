@@ -70,7 +70,7 @@ def test_answers_take_their_own_time_and_not_that_of_the_stop(bench: Bench) -> N
     assert states(bench) == [AttemptState.ACCEPTED]
 
 
-def test_a_second_wish_ends_it_at_once_and_leaves_the_outcome_unknown(bench: Bench) -> None:
+def test_a_second_request_ends_it_at_once_and_leaves_the_outcome_unknown(bench: Bench) -> None:
     runner = under_way(bench, 5, sent=3)
 
     runner.stop(waits=lambda *_: runner.stop_at_once())
@@ -119,28 +119,28 @@ def cancel(bench: Bench, runner: Worker, task: Task) -> None:
     wait_until(lambda: runner._scheduler and runner._scheduler._active[task.id].task.cancel_requested)
 
 
-@pytest.mark.parametrize("wish", [stop, stop_at_once, pause, cancel])
+@pytest.mark.parametrize("asked_for", [stop, stop_at_once, pause, cancel])
 def test_an_intent_whose_request_has_not_left_is_taken_back(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, wish: Callable[[Bench, Worker, Task], None]
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, asked_for: Callable[[Bench, Worker, Task], None]
 ) -> None:
-    order, wished = Journal.order, []
+    order, asked = Journal.order, []
 
-    def wish_between(self: Journal, *given: Any, **facts: Any) -> None:
+    def stop_between(self: Journal, *given: Any, **facts: Any) -> None:
         order(self, *given, **facts)
-        if not wished:
-            wished.append([one.state for one in bench.attempts(task)])
-            wish(bench, runner, task)
+        if not asked:
+            asked.append([one.state for one in bench.attempts(task)])
+            asked_for(bench, runner, task)
 
-    monkeypatch.setattr(Journal, "order", wish_between)
+    monkeypatch.setattr(Journal, "order", stop_between)
     [task] = bench.queue()
     runner = bench.start()
-    ended = TaskStatus.CANCELLED if wish is cancel else TaskStatus.QUEUED
-    wait_until(lambda: wished and bench.task(task).status is ended)
+    ended = TaskStatus.CANCELLED if asked_for is cancel else TaskStatus.QUEUED
+    wait_until(lambda: asked and bench.task(task).status is ended)
 
-    assert wished == [[AttemptState.SENDING]]
+    assert asked == [[AttemptState.SENDING]]
     assert bench.provider.sent == []
     assert [(one.state, one.charge) for one in bench.attempts(task)] == [(AttemptState.REFUSED, ChargeStatus.NONE)]
-    if wish is cancel:
+    if asked_for is cancel:
         return
     bench.stop()
     with bench.store.write() as tx:

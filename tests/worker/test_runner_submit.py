@@ -52,7 +52,7 @@ def test_a_task_becomes_a_file_and_its_attempt_says_what_it_cost(bench: Bench) -
     assert ended.cost == attempt.cost
 
 
-def test_a_request_that_never_left_is_sent_again_and_holds_the_lane_meanwhile(bench: Bench) -> None:
+def test_a_request_that_never_left_is_sent_again_and_pauses_the_provider_meanwhile(bench: Bench) -> None:
     never = RemoteError("unreachable", kind=ErrorKind.NETWORK, delivery=Delivery.NOT_SENT)
     bench.provider.submits = [never, never, None]
     [task] = bench.queue()
@@ -61,7 +61,7 @@ def test_a_request_that_never_left_is_sent_again_and_holds_the_lane_meanwhile(be
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
     states = [attempt.state for attempt in bench.attempts(task)]
     assert states == [AttemptState.REFUSED, AttemptState.REFUSED, AttemptState.SUCCEEDED]
-    assert "lane_unreachable" in {line.code for line in bench.log()}
+    assert "pause_unreachable" in {line.code for line in bench.log()}
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.MODERATION, ErrorKind.PARAMETER, ErrorKind.FILE])
@@ -88,27 +88,27 @@ def test_a_key_that_is_refused_is_passed_over_without_failing_a_task(bench: Benc
     assert first != second
 
 
-def test_when_no_key_is_left_the_lane_waits_and_no_task_fails(bench: Bench) -> None:
+def test_when_no_key_is_left_the_provider_waits_and_no_task_fails(bench: Bench) -> None:
     bench.provider.submits = [refusal(ErrorKind.AUTH)]
     tasks = bench.queue(6)
     bench.start()
 
     hold = wait_until(bench.hold)
 
-    assert hold["code"] == "lane_no_key"
+    assert hold["code"] == "pause_no_key"
     assert hold["params"]["cause"] == "all_rejected"
     wait_until(lambda: {bench.task(task).status for task in tasks} == {TaskStatus.QUEUED})
     assert len(bench.provider.sent) <= 3
 
 
-def test_a_held_lane_goes_on_when_a_person_says_so(bench: Bench) -> None:
+def test_a_paused_provider_goes_on_when_a_person_says_so(bench: Bench) -> None:
     bench.provider.submits = [refusal(ErrorKind.AUTH), refusal(ErrorKind.AUTH), None]
     [task] = bench.queue()
     runner = bench.start()
     wait_until(bench.hold)
 
     with bench.store.write() as tx:
-        tx.state.put("lane.yunwu", None)
+        tx.state.put("provider_pause.yunwu", None)
     runner.wake()
 
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
@@ -252,14 +252,14 @@ def test_what_is_not_surely_ours_in_the_log_is_for_a_person(
     assert all(job.get("remote_id", "found-x") in said for job in fits)
 
 
-def test_three_equal_parameter_errors_hold_the_lane_instead_of_failing_the_batch(bench: Bench) -> None:
+def test_three_equal_parameter_errors_pause_the_provider_instead_of_failing_the_batch(bench: Bench) -> None:
     bench.provider.submits = [refusal(ErrorKind.PARAMETER)]
     tasks = bench.queue(12)
     bench.start()
 
     hold = wait_until(bench.hold)
 
-    assert hold["code"] == "lane_same_failure"
+    assert hold["code"] == "pause_same_failure"
     wait_until(lambda: all(bench.task(task).status in (FAILED, TaskStatus.QUEUED) for task in tasks))
     statuses = [bench.task(task).status for task in tasks]
     assert statuses.count(FAILED) <= 5
@@ -473,14 +473,14 @@ def test_what_was_queued_without_a_key_waits_for_a_yes_when_one_comes(
 
     bench.settings_file.change({"providers.yunwu.keys": [{"name": "a", "secret": "sk-aaaa1111"}]})
     runner.wake()
-    wait_until(lambda: (bench.hold() or {}).get("code") == "lane_key_came")
+    wait_until(lambda: (bench.hold() or {}).get("code") == "pause_key_came")
     assert bench.provider.sent == []
     bench.stop()
     bench.start()
     assert {bench.task(task).status for task in tasks} == {TaskStatus.QUEUED}
 
     with bench.store.write() as tx:
-        tx.state.put("lane.yunwu", None)
+        tx.state.put("provider_pause.yunwu", None)
     for task in tasks:
         assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
 

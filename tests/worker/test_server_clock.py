@@ -116,39 +116,39 @@ def test_it_is_set_while_nobody_works(studio: Studio, clock: WallClock, by: int)
 
 
 @pytest.fixture
-def door(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen]:
+def studio_app(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen]:
     """A machine of the studio whose own clock nobody has set."""
     variables = {"VIDGEN_BUDGET__PER_DAY": "10", "VIDGEN_BUDGET__LIMIT": "10", "VIDGEN_NOTICES__ADDRESS": "http://here"}
     for name, value in {**shared_studio(server.new("vidgen_template"), tmp_path), **variables}.items():
         monkeypatch.setenv(name, value)
-    with Vidgen.open(Locations(tmp_path / "door").create()) as app:
+    with Vidgen.open(Locations(tmp_path / "studio_app").create()) as app:
         yield app
 
 
 @pytest.mark.parametrize("by", [60 * 24 * 3600, -60 * 24 * 3600])
-def test_what_a_door_gives_expires_by_the_clock_of_the_server(door: Vidgen, clock: WallClock, by: int) -> None:
+def test_what_a_server_gives_expires_by_the_clock_of_the_server(studio_app: Vidgen, clock: WallClock, by: int) -> None:
     clock.set(by)
-    project = door.projects.ensure("film").id
-    shot = door.shots.add(project, prompt="pan left").id
-    link = door.reviews.share(project, days=3)
-    session = door.sessions.begin(Visitor(Role.MAKER, "Ann"))
-    answer = (answers.link_of(door.context, "order", 1) or "").rpartition("/")[2]
-    quoted = door.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
-    order = door.quotes.order(quoted.token).quote
-    late = door.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
+    project = studio_app.projects.ensure("film").id
+    shot = studio_app.shots.add(project, prompt="pan left").id
+    link = studio_app.reviews.share(project, days=3)
+    session = studio_app.sessions.begin(Visitor(Role.MAKER, "Ann"))
+    answer = (answers.link_of(studio_app.context, "order", 1) or "").rpartition("/")[2]
+    quoted = studio_app.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
+    order = studio_app.quotes.order(quoted.token).quote
+    late = studio_app.quotes.make(project, [shot], GenerateOptions(provider=ProviderId("local")))
 
     def opens() -> list[bool]:
         """Whether the session, the review link, the link to an answer and the quote are still good for something."""
-        found = [door.sessions.find(session) is not None, door.reviews.links(project)[0].works]
-        for ask in (lambda: door.answers.read(answer), lambda: door.quotes.order(late.token)):
+        found = [studio_app.sessions.find(session) is not None, studio_app.reviews.links(project)[0].works]
+        for ask in (lambda: studio_app.answers.read(answer), lambda: studio_app.quotes.order(late.token)):
             with pytest.raises(VidgenError) as caught:
                 ask()
             found.append(caught.value.code not in ("answer_expired", "quote_expired"))
         return found
 
     assert order.state is QuoteState.ORDERED
-    assert door.reviews.open(door.reviews.token(link)).id == link.id
-    with door.store.read() as tx:
+    assert studio_app.reviews.open(studio_app.reviews.token(link)).id == link.id
+    with studio_app.store.read() as tx:
         assert {abs((tx.now() - at).total_seconds()) < HOURS for at in (order.created_at, link.created_at)} == {True}
         task = tx.tasks.many(tx.tasks.ids(project, TaskFilter()))[0]
         assert abs((tx.now() - task.created_at).total_seconds()) < HOURS
@@ -160,8 +160,10 @@ def test_what_a_door_gives_expires_by_the_clock_of_the_server(door: Vidgen, cloc
 
 
 @pytest.mark.parametrize("by", [30 * 3600, -30 * 3600])
-def test_every_door_counts_the_budget_by_the_day_of_the_server(door: Vidgen, clock: WallClock, by: int) -> None:
-    app = door
+def test_every_interface_counts_the_budget_by_the_day_of_the_server(
+    studio_app: Vidgen, clock: WallClock, by: int
+) -> None:
+    app = studio_app
     some, most = (Money(amount=Decimal(n), currency="CNY") for n in (1, 9))
     clock.set(by)
     app.agents.add("bot", Role.MAKER, Decimal(10), Decimal(10), None)

@@ -64,7 +64,7 @@ async def test_two_failures_with_the_same_unknown_words_count_wherever_they_were
     for side in sides:
         pause = side.pauses.of(YUNWU)
         assert pause is not None
-        assert pause.code == "lane_same_words"
+        assert pause.code == "pause_same_words"
 
 
 async def test_refusals_alike_count_together_until_an_order_is_accepted(sides: tuple[Side, Side]) -> None:
@@ -87,9 +87,9 @@ async def test_refusals_alike_count_together_until_an_order_is_accepted(sides: t
 async def test_a_pause_that_is_over_for_one_leaves_a_later_one_alone(sides: tuple[Side, Side]) -> None:
     one, other = sides
     now = one.pauses.now()
-    one.pauses.pause(YUNWU, "lane_rate_limited", until=now - timedelta(seconds=1))
+    one.pauses.pause(YUNWU, "pause_rate_limited", until=now - timedelta(seconds=1))
     await one.see()
-    other.pauses.pause(YUNWU, "lane_same_failure", by_itself=False)
+    other.pauses.pause(YUNWU, "pause_same_failure", by_itself=False)
     await other.see()
     one.pauses.lift(YUNWU)
     await one.see()
@@ -97,7 +97,7 @@ async def test_a_pause_that_is_over_for_one_leaves_a_later_one_alone(sides: tupl
         await side.see()
         pause = side.pauses.of(YUNWU)
         assert pause is not None
-        assert pause.code == "lane_same_failure"
+        assert pause.code == "pause_same_failure"
 
 
 async def test_a_stop_of_the_budget_stands_for_whoever_leads(sides: tuple[Side, Side]) -> None:

@@ -101,7 +101,7 @@ def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkey
         # Another process reads the same store, and learns what is not in it.
         wait_until(lambda: other.worker.status(None).provider_pauses.get(task.provider))
         held = other.worker.status(None).provider_pauses[task.provider]
-        assert held["code"] == "lane_store_unwritable"
+        assert held["code"] == "pause_store_unwritable"
         assert get_text("en", strict=True).error("file", held["code"], held["params"])
         tell(pages)
 

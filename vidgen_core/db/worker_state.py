@@ -122,7 +122,7 @@ AUTOPILOT: Final = "walk"
 #: The settings of all machines that share a database.
 SHARED_SETTINGS: Final = StateRow[SharedSettings](SETTINGS, SharedSettings)
 PAUSED: Final = StateRow[Paused]("paused", Paused)
-PROVIDER_PAUSE: Final = StateRow[ProviderPause]("lane.{}", ProviderPause)
+PROVIDER_PAUSE: Final = StateRow[ProviderPause]("provider_pause.{}", ProviderPause)
 ALIKE: Final = StateRow[Alike]("alike.{}", Alike)
 PROJECT_PAUSE: Final = StateRow[ProjectPause]("budget.hold.{}", ProjectPause)
 #: Tasks to be polled now; written by processes that do not run them.

@@ -25,7 +25,9 @@ from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import requeue
 
 #: Codes of the provider pauses for such a doubt; only a person ends them.
-CODES: Final = frozenset({"lane_database_behind", "lane_journal_missing", "lane_journal_damaged", "lane_home_copied"})
+CODES: Final = frozenset(
+    {"pause_database_behind", "pause_journal_missing", "pause_journal_damaged", "pause_home_copied"}
+)
 
 
 class Doubt(Frozen):
@@ -64,13 +66,13 @@ def doubt(tx: Tx, journal: JournalState) -> Doubt | None:
     """What speaks against buying from this database; None: nothing."""
     known = generation_of(tx)
     if journal.damaged:
-        return Doubt(code="lane_journal_damaged")
+        return Doubt(code="pause_journal_damaged")
     if not journal.exists:
-        return Doubt(code="lane_journal_missing", params={"orders": known}) if known else None
+        return Doubt(code="pause_journal_missing", params={"orders": known}) if known else None
     if known < journal.generation:
-        return Doubt(code="lane_database_behind", params={"orders": journal.generation - known})
+        return Doubt(code="pause_database_behind", params={"orders": journal.generation - known})
     if journal.copied and (waiting := _unsent_before(tx, journal.changed_at)):
-        return Doubt(code="lane_home_copied", params={"tasks": waiting})
+        return Doubt(code="pause_home_copied", params={"tasks": waiting})
     return None
 
 

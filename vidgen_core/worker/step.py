@@ -119,7 +119,7 @@ async def _recover(active: ActiveTask, ctx: Context, error: Exception) -> Next |
         # The store is at fault: nothing can be written down, so nothing has changed.
         logger.exception("task %s could not be ended", task.id)
     if task.status is TaskStatus.QUEUED:
-        ctx.pauses.unreachable(task.provider, AGAIN, "lane_internal_error")
+        ctx.pauses.unreachable(task.provider, AGAIN, "pause_internal_error")
         return None
     # Nobody knows what of the step is on disk.
     active.stale = True

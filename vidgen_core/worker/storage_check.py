@@ -27,15 +27,15 @@ EVERY: Final = 5.0
 PATIENCE: Final = 5.0
 #: The code of a pause by that of the error.
 _CODES: Final = {
-    "disk_full": "lane_disk_full",
-    "folder_read_only": "lane_folder_read_only",
-    "folder_is_file": "lane_folder_is_file",
-    "folder_gone": "lane_folder_gone",
-    "media_away": "lane_media_away",
-    "media_refused": "lane_media_refused",
-    "media_bucket_missing": "lane_media_bucket_missing",
+    "disk_full": "pause_disk_full",
+    "folder_read_only": "pause_folder_read_only",
+    "folder_is_file": "pause_folder_is_file",
+    "folder_gone": "pause_folder_gone",
+    "media_away": "pause_media_away",
+    "media_refused": "pause_media_refused",
+    "media_bucket_missing": "pause_media_bucket_missing",
 }
-_OTHER: Final = "lane_folder_unwritable"
+_OTHER: Final = "pause_folder_unwritable"
 CODES: Final = frozenset({*_CODES.values(), _OTHER})
 
 

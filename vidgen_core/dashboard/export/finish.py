@@ -23,7 +23,7 @@ _SHOWN: Final = 200
 def show_finishing(visit: Visit, film: Film) -> None:
     """The way to the sheet, and how many of the exported takes are finished."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="finish_lane"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="finish_row"):
         st.button(t("finish.open"), icon=":material/high_quality:", key="finish_chosen", on_click=_ask)
         finished = sum(clip.finished is not None for clip in film.takes)
         st.caption(t.n("finish.finished", finished) if finished else t("finish.about"), width="stretch")

@@ -180,9 +180,9 @@ def _holds(visit: Visit, status: Status) -> Iterator[Message]:
         if code in _OF_THE_DATABASE:
             told.add(code)
         else:
-            own = t("shell.lane_held", mode=mode_label(t, mode), why=own)
+            own = t("shell.pause_held", mode=mode_label(t, mode), why=own)
         said = lines(t.with_words(own, params))
-        yield Message(f"lane_{mode}", said, ":material/front_hand:", "warning", partial(_go_on, t, mode, code))
+        yield Message(f"pause_{mode}", said, ":material/front_hand:", "warning", partial(_go_on, t, mode, code))
 
 
 def _go_on(t: Text, mode: ProviderId, code: str) -> None:

@@ -137,7 +137,7 @@ COMMON_WORDS: Final = (
     rule(KEY_REJECTED, said=error_words.KEY),
     rule(IMAGE_NOT_FETCHED, said=IMAGE_TROUBLE),
     rule(RATE_LIMITED, said=error_words.RATE),
-    rule(PARAMETER_REFUSED, said=error_words.LOOSE_WISH),
+    rule(PARAMETER_REFUSED, said=error_words.LOOSE_REQUEST),
     rule(SATURATED, said=error_words.CAPACITY),
 )
 

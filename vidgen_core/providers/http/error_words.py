@@ -74,7 +74,7 @@ OUT_OF_RANGE: Final = _any(
     "未指定模型名称", "不能为空", "必填",
 )  # fmt: skip
 #: The same of things that are also spoken of when somebody asks too often.
-LOOSE_WISH: Final = _any(
+LOOSE_REQUEST: Final = _any(
     rf"\b{_LOOSE_THING}\b{_GAP}\b{_WRONG}",
     rf"\b(?:invalid|unsupported|illegal|incorrect|missing|unknown)\b{_GAP}\b{_LOOSE_THING}\b",
     "(?:图片|参考图|视频|素材|文件|音频|字段|输入).{0,20}(?:必须|不支持|超出|超过|过大|过小|太大|太小|不合法|非法|无效|有误|不匹配|不符|不一致|不能|错误)",

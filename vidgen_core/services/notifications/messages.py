@@ -133,7 +133,7 @@ def _listed(name: str, part: BatchPart, t: Text) -> list[str]:
 def of_pause(provider: str | None, reason: str, sentence: str, t: Text, project: str | None = None) -> Notification:
     """Why nothing more is submitted."""
     words = (
-        t("notices.lane", provider=t.provider(provider), why=sentence)
+        t("notices.pause", provider=t.provider(provider), why=sentence)
         if provider
         else t("notices.paused", why=sentence)
     )

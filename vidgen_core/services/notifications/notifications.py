@@ -218,7 +218,7 @@ class _Notifier(threading.Thread):
         for project, (name, hold, before) in projects.items():
             self._project(project, name, hold, before)
         for mode in provider_ids():
-            self._lane(mode, holds.get(mode), told[mode])
+            self._provider_pause(mode, holds.get(mode), told[mode])
 
     def _pause(self, paused: Any, told: Any) -> None:
         """Whoever pauses by hand knows it; what pauses by itself is told once."""
@@ -236,7 +236,7 @@ class _Notifier(threading.Thread):
         elif isinstance(hold, dict) and told is None and self._note(name, {"code": hold.get("code")}):
             self._tell_pause(None, str(hold.get("code")), hold.get("params") or {}, project=project)
 
-    def _lane(self, mode: ProviderId, hold: Any, told: Any) -> None:
+    def _provider_pause(self, mode: ProviderId, hold: Any, told: Any) -> None:
         if hold is None:
             if told is not None and not self._recent(mode):
                 self._note(mode, None)

@@ -318,7 +318,7 @@ class WorkerControl:
             pause = PROVIDER_PAUSE.get(tx, mode)
             if pause is not None and pause.code == KEY_CAME:
                 PROVIDER_PAUSE.put(tx, None, mode)
-                tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
+                tx.log.add(LogLevel.INFO, "pause_ended", provider=mode.value)
         self.wake()
 
     @requires(Role.MAKER)

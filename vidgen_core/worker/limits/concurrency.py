@@ -13,11 +13,11 @@ from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.limits.key_pool import Empty, Lease, Wait
 
 #: Code of a pause for want of a key; it ends without a person when a key appears.
-NO_KEY = "lane_no_key"
+NO_KEY = "pause_no_key"
 #: Its causes when none was entered, none is switched on, or all were entered for another address.
 NO_KEYS = frozenset({"no_keys", "all_disabled", "all_elsewhere"})
 #: Code of a pause after one was entered: a person says whether what had been queued goes.
-KEY_CAME = "lane_key_came"
+KEY_CAME = "pause_key_came"
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Concurrency:
                 return lease
             case Wait(seconds=seconds, reason=reason):
                 until = self.ctx.clock() + timedelta(seconds=seconds)
-                pauses.pause(mode, f"lane_{reason}", until=until, provider=mode.value, seconds=round(seconds))
+                pauses.pause(mode, f"pause_{reason}", until=until, provider=mode.value, seconds=round(seconds))
             case Empty(reason=reason):
                 pauses.pause(mode, NO_KEY, provider=mode.value, cause=reason)
         return None

@@ -24,7 +24,7 @@ from vidgen_core.worker.group_commit import GroupCommit
 from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
 
 #: Code of the pause while the database cannot be written.
-UNWRITABLE = "lane_store_unwritable"
+UNWRITABLE = "pause_store_unwritable"
 #: The code of a pause that ends with the day.
 DAY_LIMIT = "budget_day"
 #: Failures in a row with the same code before the provider waits for a person.
@@ -176,7 +176,7 @@ class ProviderPauses:
         def judge(known: Alike) -> None:
             if known.count >= SAME_FAILURES:
                 told: dict[str, Any] = {"provider": mode.value, "model": model, "cause": code, "detail": dict(about)}
-                self.pause(mode, "lane_same_failure", by_itself=False, **told)
+                self.pause(mode, "pause_same_failure", by_itself=False, **told)
 
         self._count(mode, count, judge)
 
@@ -190,7 +190,7 @@ class ProviderPauses:
 
         def judge(known: Alike) -> None:
             if len(known.messages[words]) >= SAME_MESSAGES:
-                self.pause(mode, "lane_same_words", by_itself=False, provider=mode.value, model=model, said=said)
+                self.pause(mode, "pause_same_words", by_itself=False, provider=mode.value, model=model, said=said)
 
         self._count(mode, count, judge)
 
@@ -243,4 +243,4 @@ def _write_lift(tx: Tx, mode: ProviderId, pause: ProviderPause) -> None:
         # Another worker has paused it since.
         return
     PROVIDER_PAUSE.put(tx, None, mode)
-    tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
+    tx.log.add(LogLevel.INFO, "pause_ended", provider=mode.value)

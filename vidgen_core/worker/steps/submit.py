@@ -299,7 +299,7 @@ async def _send(active: ActiveTask, ctx: Context, order: Order, prepared: Prepar
 def pause_for_journal(active: ActiveTask, ctx: Context) -> None:
     """Let nothing paid leave as long as the journal cannot be written."""
     until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
-    ctx.pauses.pause(active.task.provider, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
+    ctx.pauses.pause(active.task.provider, "pause_journal_unwritable", until=until, path=str(ctx.journal.path))
 
 
 async def write_order(active: ActiveTask, ctx: Context, generation: int) -> None:
@@ -422,7 +422,7 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
         return await _end_attempt(active, ctx, error, 0.0)
     if error.delivery is Delivery.NOT_SENT and error.kind is ErrorKind.NETWORK:
         delay = back_off(settings, ctx.pauses.misses(provider_id) + 1, error.retry_after)
-        ctx.pauses.unreachable(provider_id, delay, "lane_unreachable")
+        ctx.pauses.unreachable(provider_id, delay, "pause_unreachable")
         return await _end_attempt(active, ctx, error, 0.0)
     ctx.pauses.reached(provider_id)
     _report(active, ctx, error)

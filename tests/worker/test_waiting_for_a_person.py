@@ -1,4 +1,4 @@
-"""When a person has to do something in the provider's own window: the lane waits, nothing is lost, and it goes on."""
+"""When a person has to do something in the provider's own window: the provider waits, nothing is lost, and it goes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def captcha(delivery: Delivery = Delivery.NOT_SENT) -> HandOver:
     return HandOver("page_captcha", kind=ErrorKind.AUTH, delivery=delivery, provider="lovart")
 
 
-def test_the_lane_waits_for_the_person_and_goes_on_by_itself_when_it_is_done(bench: Bench) -> None:
+def test_the_provider_waits_for_the_person_and_goes_on_by_itself_when_it_is_done(bench: Bench) -> None:
     bench.provider.prepares = [captcha(), None]
     tasks = bench.queue(3)
     bench.start()

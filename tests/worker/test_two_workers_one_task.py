@@ -1,4 +1,4 @@
-"""Two carriers of one task, in any order of steps: nothing is sent twice, nothing owed is called refused, an id is kept."""
+"""Two holders of one task, in any order of steps: nothing is sent twice, nothing owed is called refused, an id is kept."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ LOST = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged
 BROKEN = Failure(kind=ErrorKind.PROVIDER, code="provider_failed", charged=ChargeStatus.UNKNOWN)
 #: States that say that nothing is owed for an attempt.
 FREE = (AttemptState.PREPARING, AttemptState.REFUSED)
-CARRIERS = st.integers(0, 1)
+HOLDERS = st.integers(0, 1)
 NOW = Clock()
 
 
 @dataclass
-class Carrier:
-    """What one carrier knows, and the attempt whose answer it waits for."""
+class Holder:
+    """What one holder knows, and the attempt whose answer it waits for."""
 
     held: ActiveTask
     out: int | None = None
@@ -55,7 +55,7 @@ class Provider:
     told: dict[int, str] = field(default_factory=dict)
 
 
-class TwoCarriers(RuleBasedStateMachine):
+class TwoWorkersOneTask(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -63,7 +63,7 @@ class TwoCarriers(RuleBasedStateMachine):
         self.store, self.settings = Store.open(locations.database), SettingsFile(locations).current()
         with self.store.write() as tx:
             [self.first] = queue_takes(tx)
-        self.carriers = [Carrier(ActiveTask(self.first)), Carrier(ActiveTask(self.first))]
+        self.holders = [Holder(ActiveTask(self.first)), Holder(ActiveTask(self.first))]
         self.remote = Provider()
 
     def teardown(self) -> None:
@@ -74,95 +74,95 @@ class TwoCarriers(RuleBasedStateMachine):
         with self.store.read() as tx:
             return tx.tasks.get(self.first.id)
 
-    def write(self, carrier: Carrier, change: Callable[..., object], *args: object, **named: object) -> object:
+    def write(self, holder: Holder, change: Callable[..., object], *args: object, **named: object) -> object:
         try:
             with self.store.write() as tx:
-                return change(tx, carrier.held, *args, **named)
+                return change(tx, holder.held, *args, **named)
         except Superseded:
             return None
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def read_again(self, who: int) -> None:
         with self.store.read() as tx:
             task = tx.tasks.get(self.first.id)
             attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
-        self.carriers[who].held = ActiveTask(task, attempt)
+        self.holders[who].held = ActiveTask(task, attempt)
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def claim(self, who: int) -> None:
-        self.write(self.carriers[who], claim.claim, None, None, self.settings, NOW())
+        self.write(self.holders[who], claim.claim, None, None, self.settings, NOW())
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def intend(self, who: int) -> None:
-        carrier = self.carriers[who]
-        attempt = carrier.held.attempt
+        holder = self.holders[who]
+        attempt = holder.held.attempt
         if attempt is None or attempt.state is not AttemptState.PREPARING:
             return
-        if self.write(carrier, submit.intend, PREPARED, NOW()):
-            carrier.ready = attempt.id
+        if self.write(holder, submit.intend, PREPARED, NOW()):
+            holder.ready = attempt.id
 
-    @rule(who=CARRIERS, taken=st.booleans())
+    @rule(who=HOLDERS, taken=st.booleans())
     def send(self, who: int, taken: bool) -> None:
-        carrier = self.carriers[who]
-        if carrier.ready is not None:
-            carrier.out, carrier.ready = carrier.ready, None
-            self.remote.sent[carrier.out] += 1
+        holder = self.holders[who]
+        if holder.ready is not None:
+            holder.out, holder.ready = holder.ready, None
+            self.remote.sent[holder.out] += 1
             if taken:
-                self.remote.jobs[carrier.out] = f"job-{carrier.out}"
+                self.remote.jobs[holder.out] = f"job-{holder.out}"
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def answer(self, who: int) -> None:
         """The provider's answer comes to whoever sent, whatever has become of the task."""
-        carrier = self.carriers[who]
-        attempt_id, carrier.out = carrier.out, None
+        holder = self.holders[who]
+        attempt_id, holder.out = holder.out, None
         if attempt_id is None:
             return
         with self.store.read() as tx:
             held = ActiveTask(tx.tasks.get(self.first.id), tx.attempts.get(attempt_id))
-        held.task = carrier.held.task
-        carrier.held = held if carrier.held.attempt is None or carrier.held.attempt.id != attempt_id else carrier.held
+        held.task = holder.held.task
+        holder.held = held if holder.held.attempt is None or holder.held.attempt.id != attempt_id else holder.held
         if attempt_id in self.remote.jobs:
-            self.write(carrier, submit.accept, Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
+            self.write(holder, submit.accept, Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
             self.remote.told[attempt_id] = self.remote.jobs[attempt_id]
         else:
-            self.write(carrier, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
+            self.write(holder, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def take_over(self, who: int) -> None:
         """As the runner does with what it finds, by what it knows of it."""
-        carrier, attempt = self.carriers[who], self.carriers[who].held.attempt
-        if attempt is None or attempt.id in (carrier.out, carrier.ready):
+        holder, attempt = self.holders[who], self.holders[who].held.attempt
+        if attempt is None or attempt.id in (holder.out, holder.ready):
             return
         if attempt.state is AttemptState.PREPARING:
-            self.write(carrier, transition.requeue, None, None, NOW(), 0.0, state=AttemptState.REFUSED)
+            self.write(holder, transition.requeue, None, None, NOW(), 0.0, state=AttemptState.REFUSED)
         elif attempt.state is AttemptState.SENDING:
-            self.write(carrier, submit.lose_answer, LOST, None, NOW())
+            self.write(holder, submit.lose_answer, LOST, None, NOW())
         elif attempt.state is AttemptState.UNKNOWN:
-            self.write(carrier, transition.fail, LOST, NOW())
+            self.write(holder, transition.fail, LOST, NOW())
 
-    @rule(who=CARRIERS, ok=st.booleans())
+    @rule(who=HOLDERS, ok=st.booleans())
     def poll(self, who: int, ok: bool) -> None:
-        carrier, attempt = self.carriers[who], self.carriers[who].held.attempt
+        holder, attempt = self.holders[who], self.holders[who].held.attempt
         if attempt is None or attempt.state is not AttemptState.ACCEPTED:
             return
         if ok:
             state = RemoteState(status=RemoteStatus.SUCCEEDED, url="https://cdn.invalid/v.mp4")
-            self.write(carrier, poll.arrive, state, NOW())
+            self.write(holder, poll.arrive, state, NOW())
         else:
-            self.write(carrier, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
+            self.write(holder, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def complete(self, who: int) -> None:
-        if self.carriers[who].held.task.status is TaskStatus.DOWNLOADING:
-            self.write(self.carriers[who], transition.complete, "v.mp4")
+        if self.holders[who].held.task.status is TaskStatus.DOWNLOADING:
+            self.write(self.holders[who], transition.complete, "v.mp4")
 
-    @rule(who=CARRIERS)
+    @rule(who=HOLDERS)
     def give_up(self, who: int) -> None:
-        carrier = self.carriers[who]
-        if carrier.held.task.status is TaskStatus.PROCESSING and carrier.out is None and carrier.ready is None:
-            attempt = carrier.held.attempt
+        holder = self.holders[who]
+        if holder.held.task.status is TaskStatus.PROCESSING and holder.out is None and holder.ready is None:
+            attempt = holder.held.attempt
             if attempt is not None and attempt.state in (AttemptState.ACCEPTED, AttemptState.UNKNOWN):
-                self.write(carrier, poll.abandon, NOW(), stopped=False)
+                self.write(holder, poll.abandon, NOW(), stopped=False)
 
     @precondition(lambda self: self.task().status in (TaskStatus.QUEUED, TaskStatus.PROCESSING))
     @rule()
@@ -198,7 +198,7 @@ class TwoCarriers(RuleBasedStateMachine):
         assert len(open_ones) <= 1
 
 
-TestTwoCarriers = TwoCarriers.TestCase
+TestTwoCarriers = TwoWorkersOneTask.TestCase
 TestTwoCarriers.settings = settings(
     max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

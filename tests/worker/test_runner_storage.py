@@ -49,9 +49,9 @@ def dangling_link(folder: Path) -> Callable[[], None]:
 
 
 PLACES = {
-    "a file": (file_for_folder, "lane_folder_is_file"),
-    "a file above": (file_above, "lane_folder_is_file"),
-    "a link to nowhere": (dangling_link, "lane_folder_gone"),
+    "a file": (file_for_folder, "pause_folder_is_file"),
+    "a file above": (file_above, "pause_folder_is_file"),
+    "a link to nowhere": (dangling_link, "pause_folder_gone"),
 }
 
 
@@ -108,7 +108,7 @@ def test_the_folder_of_the_project_counts_too(bench: Bench, folder: Path) -> Non
     mend = file_for_folder(folder / "ep01")
     [task] = bench.queue()
     bench.start()
-    assert wait_until(bench.hold)["code"] == "lane_folder_is_file"
+    assert wait_until(bench.hold)["code"] == "pause_folder_is_file"
     assert bench.provider.sent == []
 
     mend()
@@ -127,7 +127,7 @@ def test_a_drive_that_is_not_connected_is_missed(bench: Bench, folder: Path, mon
     drives.clear()
     [second] = bench.queue()
 
-    assert wait_until(bench.hold)["code"] == "lane_folder_gone"
+    assert wait_until(bench.hold)["code"] == "pause_folder_gone"
     drives.add(str(folder.parent))
     assert bench.wait(second, COMPLETED).file
     assert len(bench.provider.sent) == 2

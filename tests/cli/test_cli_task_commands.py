@@ -1,4 +1,4 @@
-"""Wishes about tasks from a terminal."""
+"""Commands about tasks from a terminal."""
 
 from __future__ import annotations
 
@@ -151,15 +151,15 @@ def test_queued_tasks_are_cancelled_and_deleted_for_nothing(vidgen: Vidgen, shot
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "asked_for",
     [("--duration", "nan"), ("--duration", "inf"), ("--duration=-3",), ("--aspect", "banana"), ("--size", "x" * 300)],
 )
-def test_a_wish_that_nobody_can_mean_ends_in_one_sentence(
-    vidgen: Vidgen, leave: Callable[..., Task], wish: tuple[str, ...]
+def test_a_request_that_nobody_can_mean_ends_in_one_sentence(
+    vidgen: Vidgen, leave: Callable[..., Task], asked_for: tuple[str, ...]
 ) -> None:
     leave(timed_out)
 
-    said = vidgen("generate", "--shot", "1.0", "--yes", *wish)
+    said = vidgen("generate", "--shot", "1.0", "--yes", *asked_for)
 
     assert said.status == 2
     assert len(said.err.strip().splitlines()) == 1

@@ -25,11 +25,11 @@ def runners() -> int:
     return sum("runner" in thread.name.lower() for thread in threading.enumerate())
 
 
-def test_ten_callers_at_once_get_the_same_house(home: Locations, vidgen: Vidgen) -> None:
+def test_ten_callers_at_once_get_the_same_instance(home: Locations, vidgen: Vidgen) -> None:
     close_vidgen()
     with ThreadPoolExecutor(10) as pool:
-        houses = set(pool.map(lambda _: id(get_vidgen()), range(10)))
-    assert len(houses) == 1
+        instances = set(pool.map(lambda _: id(get_vidgen()), range(10)))
+    assert len(instances) == 1
 
 
 def test_a_first_start_brings_the_sample_project(home: Locations) -> None:
@@ -54,7 +54,7 @@ def test_a_hot_reload_brings_no_second_runner(vidgen: Vidgen, monkeypatch: pytes
     assert runners() == one >= 1
 
 
-def test_a_closed_house_opens_again(vidgen: Vidgen) -> None:
+def test_a_closed_instance_opens_again(vidgen: Vidgen) -> None:
     close_vidgen()
     assert get_vidgen() is not vidgen
     assert get_vidgen().projects.all()

@@ -46,7 +46,7 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     ]
 
 
-def test_only_files_of_the_tray_are_found_and_removed(tmp_path: Path) -> None:
+def test_only_staged_files_are_found_and_removed(tmp_path: Path) -> None:
     staging = open_staging(tmp_path)
     (tmp_path / "other.png").write_bytes(b"x")
     path = staging.put("a.png", io.BytesIO(b"x"))
@@ -58,7 +58,7 @@ def test_only_files_of_the_tray_are_found_and_removed(tmp_path: Path) -> None:
     assert (path.exists(), (tmp_path / "other.png").exists()) == (False, True)
 
 
-def test_a_tray_is_found_by_its_name_and_stale_ones_go(tmp_path: Path) -> None:
+def test_a_staging_folder_is_found_by_its_name_and_stale_ones_go(tmp_path: Path) -> None:
     old, fresh = open_staging(tmp_path), open_staging(tmp_path)
     then = time.time() - STALE - 60
     os.utime(old.path, (then, then))

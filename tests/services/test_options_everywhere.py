@@ -1,4 +1,4 @@
-"""Wishes for a take: whoever says them, they are checked, spelled, priced and told alike, and nothing is lost without a word."""
+"""Options of a take: whoever gives them, they are checked, spelled, priced and told alike, and nothing is lost without a word."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ OF_SHOTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wish", "code"), SENSELESS, ids=lambda one: str(one)[:40])
-def test_senseless_wishes_of_a_click_are_refused_in_one_sentence(
-    app: Vidgen, project: Project, add_shot: AddShot, wish: dict[str, Any], code: str
+@pytest.mark.parametrize(("asked_for", "code"), SENSELESS, ids=lambda one: str(one)[:40])
+def test_senseless_options_of_a_click_are_refused_in_one_sentence(
+    app: Vidgen, project: Project, add_shot: AddShot, asked_for: dict[str, Any], code: str
 ) -> None:
-    ids, options = [add_shot().id], GenerateOptions(**wish)
+    ids, options = [add_shot().id], GenerateOptions(**asked_for)
     for act in (app.tasks.estimate, app.tasks.preflight, app.tasks.generate):
         with pytest.raises(InputError, match=code):
             act(project.id, ids, options)
     assert not any(app.tasks.counts(project.id).values())
 
 
-@pytest.mark.parametrize(("wish", "code"), [*SENSELESS, *OF_SHOTS], ids=lambda one: str(one)[:40])
-def test_senseless_wishes_of_a_shot_are_refused_and_change_nothing(
-    app: Vidgen, project: Project, add_shot: AddShot, wish: dict[str, Any], code: str
+@pytest.mark.parametrize(("asked_for", "code"), [*SENSELESS, *OF_SHOTS], ids=lambda one: str(one)[:40])
+def test_senseless_options_of_a_shot_are_refused_and_change_nothing(
+    app: Vidgen, project: Project, add_shot: AddShot, asked_for: dict[str, Any], code: str
 ) -> None:
     shot = add_shot()
     with pytest.raises(InputError, match=code):
-        app.shots.edit(shot.id, prompt="another", params=ShotParams(**wish))
+        app.shots.edit(shot.id, prompt="another", params=ShotParams(**asked_for))
     with pytest.raises(InputError, match=code):
-        app.shots.add(project.id, "9.9", params=ShotParams(**wish))
+        app.shots.add(project.id, "9.9", params=ShotParams(**asked_for))
     assert [(one.number, one.prompt, one.params) for one in app.shots.page(project.id).items for one in [one.shot]] == [
         (shot.number, "pan left", ShotParams())
     ]
@@ -84,9 +84,9 @@ def test_sizes_and_ratios_are_spelled_as_the_model_has_them(
 ) -> None:
     keys = '[{"name": "main", "secret": "sk-test-x4KR"}]'
     monkeypatch.setenv("VIDGEN_PROVIDERS__KIE__KEYS", keys)
-    wish: dict[str, Any] = {"provider": KIE, "model": "veo3_fast", "size": size, "aspect_ratio": ratio}
-    shot = add_shot(params=ShotParams(**wish) if by == "shot" else None)
-    options = GenerateOptions(takes=1, **(wish if by == "click" else {}))
+    asked_for: dict[str, Any] = {"provider": KIE, "model": "veo3_fast", "size": size, "aspect_ratio": ratio}
+    shot = add_shot(params=ShotParams(**asked_for) if by == "shot" else None)
+    options = GenerateOptions(takes=1, **(asked_for if by == "click" else {}))
 
     estimate = app.tasks.estimate(project.id, [shot.id], options)
     [task] = app.tasks.generate(project.id, [shot.id], options).tasks
@@ -147,7 +147,7 @@ def test_what_a_chosen_mode_leaves_out_is_said(
 
 
 @pytest.mark.parametrize(
-    ("provider", "model", "wish", "code"),
+    ("provider", "model", "asked_for", "code"),
     [
         ("yunwu", "MiniMax-Hailuo-02", {"aspect_ratio": "1:1"}, "aspect_ratio_left_out"),
         ("yunwu", "kling-v2-6", {"aspect_ratio": "1:1"}, "aspect_ratio_left_out"),
@@ -160,26 +160,26 @@ def test_what_a_chosen_mode_leaves_out_is_said(
         ("yunwu", "model-of-tomorrow", {"negative_prompt": "rain"}, "negative_prompt_left_out"),
     ],
 )
-def test_a_wish_that_is_not_sent_is_said_where_somebody_has_it(
+def test_a_request_that_is_not_sent_is_said_where_somebody_has_it(
     app: Vidgen,
     project: Project,
     picture: Path,
     add_shot: AddShot,
     provider: str,
     model: str,
-    wish: dict[str, Any],
+    asked_for: dict[str, Any],
     code: str,
 ) -> None:
     chosen = {"provider": ProviderId(provider), "model": model}
-    shot = add_shot("1", image=picture, params=ShotParams(**chosen, **wish))
+    shot = add_shot("1", image=picture, params=ShotParams(**chosen, **asked_for))
     assert codes(app, project, shot).get(code) is False
-    # What only the settings say is no wish of anybody.
+    # What only the settings say is no option of anybody's.
     other = add_shot("2", image=picture, params=ShotParams(**chosen))
     assert code not in codes(app, project, other)
 
 
 @pytest.mark.parametrize(
-    ("model", "wish", "code"),
+    ("model", "asked_for", "code"),
     [
         ("vidu2.0", {"duration": 8.0, "size": "1080P"}, "duration_not_with_size"),
         ("viduq2-pro", {"duration": 11.0}, "duration_not_taken"),
@@ -196,10 +196,10 @@ def test_what_the_documents_refuse_is_refused_before_money(
     add_shot: AddShot,
     yunwu_key: None,
     model: str,
-    wish: dict[str, Any],
+    asked_for: dict[str, Any],
     code: str,
 ) -> None:
-    shot = add_shot("1", image=picture, params=ShotParams(provider=YUNWU, model=model, **wish))
+    shot = add_shot("1", image=picture, params=ShotParams(provider=YUNWU, model=model, **asked_for))
     assert codes(app, project, shot).get(code) is True
     made = app.tasks.generate(project.id, [shot.id])
     assert (made.tasks, [one.code for one in made.refused]) == ((), [code])
@@ -261,7 +261,7 @@ def test_a_model_of_pictures_is_never_paid_for_a_video(
 
 
 @pytest.mark.parametrize(
-    ("mode", "model", "own", "wish", "code"),
+    ("mode", "model", "own", "asked_for", "code"),
     [
         ("images", "gpt-image-2", {}, {"aspect_ratio": "9:16"}, "aspect_ratio_drawn_as"),
         ("images", "gpt-image-2", {"aspect_ratio": "21:9"}, {}, "aspect_ratio_drawn_as"),
@@ -270,7 +270,7 @@ def test_a_model_of_pictures_is_never_paid_for_a_video(
         ("kie", "nano-banana-2-1", {}, {"seed": 7}, "seed_not_taken"),
     ],
 )
-def test_a_wish_that_a_picture_does_not_follow_is_said(
+def test_a_request_that_a_picture_does_not_follow_is_said(
     app: Vidgen,
     project: Project,
     add_shot: AddShot,
@@ -278,13 +278,13 @@ def test_a_wish_that_a_picture_does_not_follow_is_said(
     mode: str,
     model: str,
     own: dict[str, str],
-    wish: dict[str, Any],
+    asked_for: dict[str, Any],
     code: str,
 ) -> None:
     chosen = {"provider": ProviderId(mode), "model": model}
     assert code not in drawn(app, project, add_shot("1", picture_prompt="a lake"), **chosen)
     app.settings_file.change({f"providers.images.{name}": value for name, value in own.items()})
-    shot = add_shot("2", picture_prompt="a lake", params=ShotParams(**wish))
+    shot = add_shot("2", picture_prompt="a lake", params=ShotParams(**asked_for))
     assert drawn(app, project, shot, **chosen).get(code) is False
 
 

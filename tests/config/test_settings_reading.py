@@ -121,8 +121,9 @@ def test_a_relative_save_folder_counts_from_the_data_home(locations: Locations) 
     assert load_settings(locations).save_folder(locations) == locations.home / "out"
 
 
-def test_a_byte_order_mark_does_no_harm(locations: Locations) -> None:
-    locations.settings_file.write_bytes(b'\xef\xbb\xbfmode = "kie"\n')
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_does_no_harm(locations: Locations, encoding: str) -> None:
+    locations.settings_file.write_bytes('mode = "kie"\n'.encode(encoding))
 
     assert load_settings(locations).mode is ProviderId("kie")
 
@@ -141,7 +142,7 @@ def test_a_file_that_is_not_utf8_is_named_with_its_line(locations: Locations) ->
 
     error = refusal(locations)
 
-    assert (error.code, error.params["line"]) == ("settings_unreadable", 2)
+    assert (error.code, error.params["line"]) == ("settings_not_utf8", 2)
 
 
 def test_a_folder_in_place_of_the_file_is_a_sentence(locations: Locations) -> None:

@@ -25,7 +25,7 @@ from vidgen_core.domain.errors import SettingsError
 def load_settings(locations: Locations) -> Settings:
     """Environment over file over defaults; a missing file is an empty one.
 
-    :raises SettingsError: ``settings_unreadable`` (path, line), ``settings_unopenable`` (path, why),
+    :raises SettingsError: ``settings_unreadable`` and ``settings_not_utf8`` (path, line), ``settings_unopenable`` (path, why),
         ``setting_invalid`` (field, reason, where), ``setting_unknown`` (field, nearest)
     """
     path = locations.settings_file
@@ -34,13 +34,14 @@ def load_settings(locations: Locations) -> Settings:
 
 def read_text(path: Path) -> str:
     try:
-        # Windows editors put a byte order mark in front.
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        # Windows editors put a byte order mark in front, and write UTF-16 where they say Unicode.
+        return data.decode(json.detect_encoding(data))
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise SettingsError("settings_unreadable", path=str(path), line=line) from None
+        raise SettingsError("settings_not_utf8", path=str(path), line=line) from None
     except OSError as error:
         raise SettingsError("settings_unopenable", path=str(path), why=error.strerror or "") from error
 

@@ -26,7 +26,7 @@ from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns, template_csv
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, lists_among, readable
+from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, is_script, lists_among, readable
 from vidgen_core.services.imports.readers.table import SheetInspection
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
 
@@ -97,7 +97,7 @@ def _came(paths: list[Path]) -> None:
     found: list[Path] = []
     for path in paths:
         found += app.imports.unpack(path, staging) if path.suffix.lower() == ".zip" else [path]
-    scripts = [path for path in found if path.suffix.lower() in _SCRIPTS]
+    scripts = [path for path in found if path.suffix.lower() in _SCRIPTS or is_script(path)]
     if scripts:
         st.session_state[_SCRIPT] = scripts[-1]
     rest, st.session_state[_LEFT] = readable(path for path in found if path not in scripts)

@@ -16,6 +16,7 @@ from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, RowNote, merge_plans
 from vidgen_core.services.imports.readers.csv_list import text_sheets
+from vidgen_core.services.imports.readers.docx_list import docx_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
 from vidgen_core.services.imports.readers.layout import arranged
 from vidgen_core.services.imports.readers.ods_list import ods_sheets
@@ -25,13 +26,28 @@ from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, i
 
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset(
-    {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx", ".xlsm", ".ods", ".fods"}
+    {
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".md",
+        ".json",
+        ".jsonl",
+        ".ndjson",
+        ".yaml",
+        ".yml",
+        ".xlsx",
+        ".xlsm",
+        ".ods",
+        ".fods",
+        ".docx",
+    }
 )
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".fods"})
 #: Endings of documents that only the programs which made them can hand over.
 DOCUMENT_ENDINGS: Final = frozenset({
-    ".pdf", ".numbers", ".xlsb", ".pages", ".key", ".doc", ".docx", ".rtf", ".fdx", ".fountain", ".spmd", ".srt", ".vtt", ".ass", ".ssa",
+    ".pdf", ".numbers", ".xlsb", ".pages", ".key", ".doc", ".rtf", ".fdx", ".fountain", ".spmd", ".srt", ".vtt", ".ass", ".ssa",
 })  # fmt: skip
 #: How subtitles begin: ``00:00:01,000 --> …``, and ASS.
 _SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1,2}:\d{2}[.,]\d{3} --> )", re.MULTILINE)
@@ -171,6 +187,8 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
             found = xlsx_sheets(source, name)
         case "ods":
             found = ods_sheets(source, name)
+        case "docx":
+            found = docx_sheets(source, name)
         case _:
             found = text_sheets(source, name, choice.columns)
     if len(found) > 1:
@@ -179,8 +197,16 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
     return [arranged(sheet, choice.columns) for sheet in found]
 
 
+def is_script(path: Path) -> bool:
+    """Whether a Word document has no table of shots: it is a script then."""
+    try:
+        return path.suffix.lower() == ".docx" and not any(sheet.usable for sheet in inspect_sheet(path))
+    except InputError as error:
+        return error.code == "document_unread"
+
+
 def kind_of(path: Path) -> str:
-    """What a file is, by what is in it: ``xlsx``, ``ods``, ``json`` or ``text``.
+    """What a file is, by what is in it: ``xlsx``, ``ods``, ``docx``, ``json`` or ``text``.
 
     :raises InputError: source_unknown, document_unread, xls_old, xlsx_locked, list_unreadable
     """
@@ -219,6 +245,8 @@ def _of_package(path: Path, ending: str) -> str | None:
         raise InputError("document_unread", name=path.name)
     if any(name.startswith("xl/") for name in names) or ending in (".xlsx", ".xlsm"):
         return "xlsx"
+    if "word/document.xml" in names or ending == ".docx":
+        return "docx"
     return "ods" if "content.xml" in names or ending == ".ods" else None
 
 

@@ -19,6 +19,7 @@ from vidgen_core.services.exports.archive import write_archive, write_zip
 from vidgen_core.services.exports.film import Cancelled, Film, Format, Options
 from vidgen_core.services.exports.naming import clip_names
 from vidgen_core.services.exports.writers import write_film
+from vidgen_core.services.imports.readers.reader import read_sources
 
 
 def test_a_zip_holds_forty_takes_in_shot_order_byte_for_byte(film: Film, tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_the_manifest_tells_each_file_its_shot_and_what_is_missing(film: Film, t
         table = list(csv.DictReader(io.StringIO(archive.read("manifest.csv").decode("utf-8-sig"))))
     assert manifest["missing"] == ["41.0", "42.0"]
     assert [entry["shot"] for entry in manifest["clips"]] == [f"{number}.0" for number in range(1, 41)]
-    assert [row["file"] for row in table] == [entry["file"] for entry in manifest["clips"]]
+    assert [row["video"] for row in table] == [entry["video"] for entry in manifest["clips"]]
     assert manifest["clips"][4]["width"] == 128
 
 
@@ -153,6 +154,19 @@ def test_the_manifest_says_what_a_take_was_made_from(film: Film, tmp_path: Path)
     write_archive(told, tmp_path / "film.zip", Options(), quiet)
     with zipfile.ZipFile(tmp_path / "film.zip") as archive:
         known, unknown = json.loads(archive.read("manifest.json"))["clips"][:2]
-    names = ("mode", "sound", "negative_prompt", "last_frame", "references")
+    names = ("mode", "sound", "negative_prompt", "has_last_frame", "reference_count")
     assert [known[name] for name in names] == ["first_last_frame", True, "=rain", True, 1]
     assert [unknown[name] for name in names] == [None] * 5
+
+
+def test_the_zip_comes_back_as_the_shots_it_was_made_of(film: Film, tmp_path: Path) -> None:
+    write_archive(film, tmp_path / "film.zip", Options(), quiet)
+    with zipfile.ZipFile(tmp_path / "film.zip") as archive:
+        archive.extractall(tmp_path / "out")
+
+    plan = read_sources([tmp_path / "out" / name for name in ("manifest.json", "manifest.csv")])
+
+    assert [(shot.number, shot.prompt) for shot in plan.ok] == [
+        (clip.shot.number, clip.take.prompt or clip.shot.prompt) for clip in film.takes if clip.take
+    ]
+    assert [note.code for note in plan.notes] == ["list_repeated"]

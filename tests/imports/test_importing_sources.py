@@ -182,8 +182,21 @@ def test_every_kind_of_source_is_read_by_its_path(folder: Path) -> None:
     }
 
     assert {name: (plan.source, len(plan.ok)) for name, plan in read.items()} == {name: (name, 1) for name in read}
-    assert len(read_sources([folder]).ok) == 4, "its lists, and the picture that none of them names"
+    assert len(read_sources([folder]).ok) == 3, "its lists, one of them twice, and the picture that none of them names"
     assert len(read_sources([folder / "a.png"]).ok) == 1
+
+
+def test_a_list_in_two_formats_is_read_once(folder: Path) -> None:
+    (folder / "list.csv").write_text("shot,prompt\n1,rain\n2,sea\n")
+    (folder / "list.json").write_text('[{"shot": "1", "prompt": "rain"}, {"shot": "2", "prompt": "sea"}]')
+    (folder / "more.csv").write_text("shot,prompt\n1,rain\n3,fox\n")
+
+    plan = read_sources([folder / name for name in ("list.json", "list.csv", "more.csv")])
+
+    assert [shot.source for shot in plan.shots] == ["list.json"] * 2 + ["more.csv"] * 2
+    assert [(note.code, note.params) for note in plan.notes] == [
+        ("list_repeated", {"source": "list.csv", "other": "list.json"})
+    ]
 
 
 def test_several_sources_become_one_plan(folder: Path) -> None:

@@ -107,7 +107,7 @@ def test_chosen_takes_are_enlarged_as_one_batch_and_go_out_in_exports_until_the_
     packed = app.exports.write(project.id, Format.ZIP, tmp_path / "out.zip")
     with ZipFile(packed) as archive:
         first = json.loads(archive.read("manifest.json"))["clips"][0]
-        (tmp_path / "clip.mp4").write_bytes(archive.read(first["file"]))
+        (tmp_path / "clip.mp4").write_bytes(archive.read(first["video"]))
     assert (first["take"], first["finished_take"], first["width"]) == (1, 2, 256)
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert clip.streams.video[0].width == 256

@@ -101,13 +101,14 @@ def _entry(clip: FilmClip, name: str) -> dict[str, Any]:
     take = clip.take
     if take is None:
         raise TypeError("a still has no video")
+    # What was made of a shot has other names than what a list asks for: the manifest comes in as the shots it was made of.
     return {
         "order": clip.order,
         "shot": clip.shot.number,
         "take": take.number,
         "finished_take": clip.finished,
-        "file": name,
-        "seconds": take.seconds,
+        "video": name,
+        "video_seconds": take.seconds,
         "trim_in": take.trim_in,
         "trim_out": take.trim_out,
         "width": take.width,
@@ -132,8 +133,8 @@ def _made_from(params: GenerationParams | None) -> dict[str, Any]:
         "mode": params.mode.value if params and params.mode else None,
         "sound": params.sound if params else None,
         "negative_prompt": params.negative_prompt if params else None,
-        "last_frame": bool(params.last_frame or params.last_frame_url) if params else None,
-        "references": len(params.references) if params else None,
+        "has_last_frame": bool(params.last_frame or params.last_frame_url) if params else None,
+        "reference_count": len(params.references) if params else None,
         "characters": ", ".join(one.name for one in params.characters) if params else None,
     }
 

@@ -14,7 +14,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.characters import is_library, merge, read_library
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
-from vidgen_core.services.imports.plan import ImportPlan, RowNote, merge_plans
+from vidgen_core.services.imports.plan import ImportPlan, RowNote, identity, merge_plans
 from vidgen_core.services.imports.readers.csv_list import text_sheets
 from vidgen_core.services.imports.readers.docx_list import docx_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
@@ -84,9 +84,16 @@ def read_sources(
     plans: list[ImportPlan] = []
     left: list[InputError] = []
     notes: list[RowNote] = []
+    known: dict[tuple[str, ...], Path] = {}
     for path in others:
         try:
-            plans.append(_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), pictures, progress))
+            plan = _read(path, may_leave, (choices or {}).get(path, AS_GUESSED), pictures, progress)
+            # One list in two formats, as in the ZIP of takes.
+            first = known.setdefault(tuple(identity(shot, shot.image_key) for shot in plan.shots), path)
+            if first == path or not plan.shots:
+                plans.append(plan)
+            else:
+                notes.append(RowNote(None, "list_repeated", {"source": path.name, "other": first.name}))
         except InputError as error:
             if len(paths) == 1 or error.code == "source_missing":
                 raise

@@ -197,11 +197,13 @@ def test_a_server_that_says_nothing_is_asked_twice(
     other: Vidgen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vidgen_core.media.storage.bucket._READ", 1)
     s3.answers.clear()
     s3.requests.clear()
-    with pytest.raises(FileError, match="media_away"):
-        open_media(other.locations).check()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("vidgen_core.media.storage.bucket._READ", 1)
+        media = open_media(other.locations)
+        with pytest.raises(FileError, match="media_away"):
+            media.check()
     assert [method for method, _, _ in s3.requests] == ["PUT", "PUT"]
     s3.answers.set()
     open_media(other.locations).check()

@@ -307,6 +307,21 @@ def test_starting_over_forgets_the_files(screen: Screen, tmp_path: Path) -> None
     assert list((tmp_path / "home" / "incoming").rglob("*.png")) == []
 
 
+def test_what_the_browser_says_again_until_it_was_heard_is_taken_once(screen: Screen) -> None:
+    came: list[str] = []
+
+    def act() -> None:
+        for name in ("a.png", "b.png"):
+            request.staging().replace(name).write_bytes(b"x")
+        first, second = {"n": 1, "files": ["a.png"], "failed": 0}, {"n": 2, "files": ["b.png"], "failed": 0}
+        for acts in ([first], [first, second], [second]):
+            drop.carry_out("add_drop_files", acts, lambda paths: came.extend(path.name for path in paths))
+
+    screen.act(act)
+
+    assert came == ["a.png", "b.png"]
+
+
 def test_files_that_got_lost_on_the_way_are_told_of(screen: Screen) -> None:
     screen.act(lambda: drop.receive({"files": ["gone.png"], "failed": 1}, forms._came))
 

@@ -1,5 +1,5 @@
 // Files dropped or chosen go to the server a few at a time, each as a request of its own.
-import { make, mounted } from "./common.js"
+import { Channel, make, mounted } from "./common.js"
 
 const AT_ONCE = 4
 const TRIES = 3
@@ -26,6 +26,7 @@ async function filesOf(entry) {
 
 class Zone {
   constructor(parent) {
+    this.channel = new Channel()
     this.zone = make("div", "zone")
     this.label = make("div", "label")
     this.files = make("input")
@@ -62,7 +63,7 @@ class Zone {
 
   update({ data, setTriggerValue }) {
     this.data = data
-    this.send = (news) => setTriggerValue("came", { ...news, at: Date.now() })
+    this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
     const hint = make("small")
     hint.textContent = data.words.here
     this.label.replaceChildren(data.label, hint)
@@ -126,7 +127,7 @@ class Zone {
     await Promise.all(Array.from({ length: AT_ONCE }, work))
     this.busy = false
     this.show(0, 0)
-    this.send({ files: names.filter(Boolean), failed })
+    this.channel.act({ files: names.filter(Boolean), failed })
   }
 
   // The name under which it lies on the server; undefined when it could not be sent.
@@ -156,6 +157,7 @@ class Zone {
 
   close() {
     document.removeEventListener("paste", this.onpaste)
+    this.channel.close()
     this.stopped = true
     this.zone.remove()
   }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,21 +33,23 @@ def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Pat
             "address": outside(f"/api/incoming/{request.staging().name}"),
             "label": label,
             "endings": list(endings),
+            "seen": component.seen(key),
             "words": {word: t(f"add.drop.{word}") for word in _WORDS}
             | {"pasted": t("add.pasted")}
             | ({"here": hint} if hint else {}),
         },
-        on_came_change=lambda: _came(key, came),
+        on_acts_change=lambda: carry_out(key, (st.session_state[key].get("acts") or {}).get("acts", []), came),
     )
 
 
-def _came(key: str, came: Callable[[list[Path]], None]) -> None:
-    receive(st.session_state[key].get("came") or {}, came)
+def carry_out(key: str, acts: Sequence[Mapping[str, Any]], came: Callable[[list[Path]], None]) -> None:
+    """What the browser says has come, oldest first: ``{"n": 3, "files": [names in staging], "failed": how many}``."""
+    for act in component.unheard(key, acts):
+        receive(act, came)
 
 
 @handle_errors
-def receive(news: dict[str, Any], came: Callable[[list[Path]], None]) -> None:
-    """What the browser says has come: ``{"files": [names in staging], "failed": how many}``."""
+def receive(news: Mapping[str, Any], came: Callable[[list[Path]], None]) -> None:
     staging = request.staging()
     paths = [path for name in news.get("files", []) if (path := staging.find(str(name)))]
     failed = int(news.get("failed", 0)) + len(news.get("files", [])) - len(paths)

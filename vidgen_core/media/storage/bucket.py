@@ -40,6 +40,9 @@ IN_USE: Final = 3600.0
 GOOD_FOR: Final = 60.0
 #: Seconds until a server that does not answer is given up.
 _CONNECT, _READ = 5, 30
+#: How often one is asked, and bytes a second of the slowest transfer that is waited for.
+_TRIES: Final = 2
+_SLOWEST: Final = 16 << 10
 #: What a server answers that will not have this key, this region or the time of this machine, however often it is asked.
 _REFUSALS: Final = (400, 401, 403)
 _NO_KEY: Final = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
@@ -142,7 +145,7 @@ class BucketMedia(LocalMedia):
     def read(self, key: str, begin: int, end: int) -> bytes:
         """Bytes of a file."""
         with self._translated():
-            return bytes(self._files.cat_file(self._at(key), start=begin, end=end))
+            return bytes(self._ask("cat_file", self._at(key), start=begin, end=end, size=end - begin))
 
     # --- writing
 
@@ -198,8 +201,8 @@ class BucketMedia(LocalMedia):
             return
         key = f"checks/{uuid4().hex}"
         with self._translated():
-            self._files.pipe_file(self._at(key), b"vidgen")
-            self._files.rm_file(self._at(key))
+            self._ask("pipe_file", self._at(key), b"vidgen")
+            self._ask("rm_file", self._at(key))
         self._good = time.monotonic()
 
     # --- the bucket
@@ -217,7 +220,19 @@ class BucketMedia(LocalMedia):
                     raise FileError("media_driver_missing") from None
             return self._opened
 
+    def _ask(self, verb: str, *given: Any, size: int = 0, **options: Any) -> Any:
+        """Call the file system, with an end: its driver waits without one for a server to say that it may go on.
+
+        :param size: bytes that are sent or fetched
+        """
+        files = self._files
+        if files.async_impl:
+            options["timeout"] = _TRIES * (_CONNECT + _READ) + size / _SLOWEST
+        return getattr(files, verb)(*given, **options)
+
     def _at(self, key: str) -> str:
+        # Opening the file system says where the root is.
+        _ = self._files
         return f"{self._root}/{key}"
 
     def _key_of(self, address: str) -> str | None:
@@ -230,7 +245,7 @@ class BucketMedia(LocalMedia):
         """Bytes of a file; None where there is none."""
         with self._translated():
             try:
-                return int(self._files.info(self._at(key))["size"])
+                return int(self._ask("info", self._at(key))["size"])
             except FileNotFoundError:
                 return None
 
@@ -239,7 +254,7 @@ class BucketMedia(LocalMedia):
             files, at = self._files, self._at(key)
             if "file" in _protocols(files):
                 files.makedirs(at.rpartition("/")[0], exist_ok=True)
-            files.put_file(str(path), at, **options)
+            self._ask("put_file", str(path), at, size=path.stat().st_size, **options)
         self._good = time.monotonic()
 
     def _put_new(self, path: Path, key: str, sha256: str) -> bool:
@@ -261,7 +276,7 @@ class BucketMedia(LocalMedia):
 
     def _remove(self, key: str) -> None:
         with self._translated(), contextlib.suppress(FileNotFoundError):
-            self._files.rm_file(self._at(key))
+            self._ask("rm_file", self._at(key))
 
     def _copied(self, path: Path, key: str, *, room: bool = False) -> Path:
         """See that a file is on this machine, unless the bucket has none of that name either."""
@@ -280,7 +295,7 @@ class BucketMedia(LocalMedia):
             with translate_os_errors(path):
                 path.parent.mkdir(exist_ok=True)
             with self._translated(path):
-                self._files.get_file(self._at(key), str(part))
+                self._ask("get_file", self._at(key), str(part), size=size)
             with translate_os_errors(path):
                 if digest and sha256_file(part) != digest:
                     raise FileError("media_changed", place=f"{self.place}/{key}")
@@ -371,5 +386,5 @@ def _options(scale: ScaleSettings) -> dict[str, Any]:
         "secret": secret or None,
         "endpoint_url": scale.media_endpoint or None,
         "use_listings_cache": False,
-        "config_kwargs": {"connect_timeout": _CONNECT, "read_timeout": _READ, "retries": {"max_attempts": 1}},
+        "config_kwargs": {"connect_timeout": _CONNECT, "read_timeout": _READ, "retries": {"max_attempts": _TRIES - 1}},
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from browser_studio import Studio, Visitors, card, go, until
 from playwright.sync_api import Locator, Page, Route, expect
@@ -30,14 +28,6 @@ IS_ON_TOP = """(button) => {
   const box = button.getBoundingClientRect()
   return button.contains(button.getRootNode().elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))
 }"""
-
-
-@pytest.fixture
-def _one_take(studio: Studio) -> Iterator[None]:
-    usual = studio.vidgen.settings().runner.takes_per_shot
-    studio.vidgen.settings_file.change({"runner.takes_per_shot": 1})
-    yield
-    studio.vidgen.settings_file.change({"runner.takes_per_shot": usual})
 
 
 def top(node: Locator) -> float:

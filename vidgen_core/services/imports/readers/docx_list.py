@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.table import Sheet, TableRow
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text
 from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, below, name_of
 
 _BODY: Final = "word/document.xml"
@@ -79,9 +79,8 @@ class _Document:
         merged = [attribute(one, "val") for one in _properties(cell, "tcPr") if name_of(one) == "vMerge"]
         if merged and merged[0] != "restart" and column in covering:
             return covering[column]
-        lines = (line.strip() for line in "".join(_texts(cell)).split("\n"))
         parts = [*self._found(below(cell, "blip"), "embed", "link"), *self._found(below(cell, "imagedata"), "id")]
-        found = "\n".join(filter(None, lines)), [one for part in parts if (one := self._package.picture(part))]
+        found = cell_text("".join(_texts(cell))), [one for part in parts if (one := self._package.picture(part))]
         covering.pop(column, None)
         if merged:
             covering[column] = found

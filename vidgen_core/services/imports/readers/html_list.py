@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from vidgen_core.services.imports.readers.table import Sheet, TableRow
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text
 
 #: Elements that begin a line of their own within a cell.
 _LINES = frozenset({"br", "p", "div", "li"})
@@ -102,8 +102,7 @@ class _HtmlTable:
         if self._cell is None or not self.rows:
             return
         values = self.rows[-1].cells
-        lines = (line.strip() for line in "".join(self._cell).split("\n"))
-        text = "\n".join(filter(None, lines))
+        text = cell_text("".join(self._cell))
         (wide, high), self._cell = self._spans, None
         if self.link:
             self.rows[-1] = self.rows[-1]._replace(links={**self.rows[-1].links, len(values): self.link})

@@ -25,24 +25,9 @@ from vidgen_core.services.imports.readers.storyboard import is_storyboard, read_
 from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, inspect_tables, plan_sheets
 
 #: Endings of the lists that can be read.
-LIST_ENDINGS: Final = frozenset(
-    {
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".md",
-        ".json",
-        ".jsonl",
-        ".ndjson",
-        ".yaml",
-        ".yml",
-        ".xlsx",
-        ".xlsm",
-        ".ods",
-        ".fods",
-        ".docx",
-    }
-)
+LIST_ENDINGS: Final = frozenset({
+    ".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx", ".xlsm", ".ods", ".fods", ".docx",
+})  # fmt: skip
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".fods"})
 #: Endings of documents that only the programs which made them can hand over.

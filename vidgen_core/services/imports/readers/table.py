@@ -32,6 +32,11 @@ _ENOUGH: Final = 2
 _SHOWN: Final = 3
 
 
+def cell_text(text: str) -> str:
+    """The lines of a cell without what stands around them, and without empty ones."""
+    return "\n".join(filter(None, (line.strip() for line in text.split("\n"))))
+
+
 class TableRow(NamedTuple):
     """One row of a sheet."""
 

@@ -263,14 +263,15 @@ def _generate_all_button(wanted: ShotFilter) -> None:
     def draw() -> None:
         show_told()
         visit = current_visit()
-        left, ids = _without_takes(wanted), visit.app.shots.ids(visit.project.id, wanted)
-        # Of a long list only how many shots it is for.
-        priced = ids if 0 < left <= _PRICED else ids[:1]
-        estimate = visit.app.tasks.estimate(visit.project.id, priced, again=False)
-        if len(priced) < len(ids) or not estimate.tasks:
-            label = visit.t.n("shots.generate_all", left or len(ids))
-        else:
+        left, shots = _without_takes(wanted), visit.app.shots
+        # Of a long list only how many shots it is for; its first one tells whether a key is missing.
+        is_priced = 0 < left <= _PRICED
+        ids = shots.ids(visit.project.id, wanted, None if is_priced else 1)
+        estimate = visit.app.tasks.estimate(visit.project.id, ids, again=False)
+        if is_priced and estimate.tasks:
             label = visit.t("shots.generate_every", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
+        else:
+            label = visit.t.n("shots.generate_all", left or shots.count(visit.project.id, wanted))
         preflight.button(
             visit,
             estimate,

@@ -222,9 +222,9 @@ class ShotRepository(Repository):
         rows = [(int(row.traits), int(row.n)) for row in self.tx.execute(query)]
         return {trait: sum(n for traits, n in rows if traits >> bit & 1) for bit, trait in enumerate(SHOT_TRAITS)}
 
-    def ids(self, project_id: int, where: ShotFilter = ShotFilter()) -> list[int]:
+    def ids(self, project_id: int, where: ShotFilter = ShotFilter(), limit: int | None = None) -> list[int]:
         query = select(shots.c.id).where(*_wanted(project_id, where)).order_by(shots.c.position, shots.c.id)
-        return list(self.tx.execute(query).scalars())
+        return list(self.tx.execute(query.limit(limit)).scalars())
 
     def edit(
         self,

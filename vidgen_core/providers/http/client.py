@@ -333,10 +333,10 @@ def _decoded(data: bytes, label: str) -> str:
     """
     encoding = json.detect_encoding(data)
     text = data.decode(encoding, "replace")
-    named = re.search(r"charset=[\s\"']*([\w.:-]{1,40})", label, re.IGNORECASE)
     # Single broken letters say nothing; in another encoding most of those that are not ASCII are broken.
     broken = text.count("\ufffd")
-    if encoding.startswith("utf-8") and broken > sum(one > "\x7f" for one in text) / 2:
+    if broken and encoding.startswith("utf-8") and broken > sum(one > "\x7f" for one in text) / 2:
+        named = re.search(r"charset=[\s\"']*([\w.:-]{1,40})", label, re.IGNORECASE)
         for other in (named[1] if named else "gb18030", "gb18030"):
             with contextlib.suppress(UnicodeDecodeError, LookupError):
                 return data.decode(other)

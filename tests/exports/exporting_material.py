@@ -85,9 +85,10 @@ def take_of(shot: Shot, file: Path, number: int = 1) -> Take:
     """A chosen take of the shot in the file."""
     with av.open(str(file)) as container:
         stream = container.streams.video[0]
-        assert stream.duration is not None
         assert stream.time_base is not None
-        seconds = float(stream.duration * stream.time_base)
+        assert container.duration is not None
+        # Matroska gives all of its streams one length.
+        seconds = float(stream.duration * stream.time_base) if stream.duration else container.duration / av.time_base
         return Take(
             id=1000 + shot.id,
             project_id=shot.project_id,

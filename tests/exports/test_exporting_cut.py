@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -86,6 +87,66 @@ def test_videos_of_the_same_streams_are_not_encoded_again(tmp_path: Path) -> Non
     assert seconds(tmp_path / "cut.mp4") == Fraction(12 + 13 + 14, 24)
     frames = decode(tmp_path / "cut.mp4")
     assert [is_like(middle(frames[at]), COLOURS[n]) for n, at in enumerate((11, 12, 25))] == [True] * 3
+
+
+def test_what_an_edit_list_leaves_out_stays_out(tmp_path: Path) -> None:
+    files = {n: begin_later(make_video(tmp_path / f"{n}.mp4", COLOURS[n - 1], frames=24), 12) for n in (1, 2)}
+
+    write_rough_cut(film_of(files, 2, tmp_path), tmp_path / "cut.mp4", Options(), quiet)
+
+    frames = decode(tmp_path / "cut.mp4")
+    assert [is_like(middle(frames[at]), COLOURS[at // 12]) for at in range(24)] == [True] * 24
+    assert seconds(tmp_path / "cut.mp4") == 1
+
+
+def begin_later(path: Path, frames: int) -> Path:
+    """Let an MP4 be shown from a later frame on: its edit list (ISO 14496-12, 8.6.6) begins there."""
+    later = path.with_name(f"later-{path.name}")
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(str(path)) as source, av.open(str(later), "w", options=options) as container:
+        given = source.streams.video[0]
+        stream = container.add_stream_from_template(given)
+        for packet in source.demux(given):
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue
+            shift = round(frames / 24 / packet.time_base)
+            packet.dts, packet.pts, packet.stream = packet.dts - shift, packet.pts - shift, stream
+            container.mux(packet)
+    return later
+
+
+def test_pictures_whose_order_the_container_does_not_say_are_all_there(tmp_path: Path) -> None:
+    files = {n: into_matroska(make_moving(tmp_path / f"{n}.mp4")) for n in (1, 2)}
+
+    write_rough_cut(film_of(files, 2, tmp_path), tmp_path / "cut.mp4", Options(), quiet)
+
+    shown = [frame.mean() for frame in decode(tmp_path / "cut.mp4")]
+    assert len(shown) == 48
+    assert all(before < after for part in (shown[:24], shown[24:]) for before, after in pairwise(part))
+
+
+def make_moving(path: Path) -> Path:
+    """A second that grows brighter, in frames that are decoded in another order than they are shown."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"bf": "3", "b-adapt": "0"})
+        stream.width, stream.height, stream.pix_fmt = *UPRIGHT, "yuv420p"
+        for number in range(24):
+            pixels = np.full((UPRIGHT[1], UPRIGHT[0], 3), 20 + number * 9, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def into_matroska(path: Path) -> Path:
+    """The same pictures in a container that says when each is shown and not when it is decoded."""
+    other = path.with_suffix(".mkv")
+    with av.open(str(path)) as source, av.open(str(other), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    return other
 
 
 def test_sound_stays_with_its_picture_and_silence_fills_the_rest(tmp_path: Path) -> None:

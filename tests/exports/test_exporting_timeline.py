@@ -90,7 +90,7 @@ def test_an_ntsc_rate_stays_exact(tmp_path: Path) -> None:
     timeline = _at_rate(film, Fraction(30_000, 1001))
 
     (sequence,) = ET.fromstring(timeline).iter("sequence")  # noqa: S314 - our own file
-    assert seconds(sequence.get("duration", "")) * Fraction(30_000, 1001) == 29
+    assert seconds(sequence.get("duration", "")) * Fraction(30_000, 1001) == 30
 
 
 def _at_rate(film: Film, rate: Fraction) -> str:

@@ -334,7 +334,7 @@ def test_takes_of_any_container_go_out_whole_under_their_own_ending(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "rate", ["24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60", "16", "12"]
+    "rate", ["24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60", "16", "12", "25/2", "120"]
 )
 def test_every_rate_goes_through_every_timeline(tmp_path: Path, rate: str) -> None:
     fps = Fraction(rate)
@@ -345,21 +345,33 @@ def test_every_rate_goes_through_every_timeline(tmp_path: Path, rate: str) -> No
     takes[1] = takes[1].model_copy(update={"trim_in": float(10 / fps), "trim_out": float(30 / fps)})
     film = make_film("n" * 300, shots, takes, ImagesIn(tmp_path), AT)
     base = usual_rate([read_facts(files[0])])
+    assert 1 in ((base / fps).denominator, (fps / base).denominator), "no frame is shown longer than another"
 
     for kind, adapter in ((Format.OTIO, "otio_json"), (Format.EDL, "cmx_3600"), (Format.PREMIERE, "fcp_xml")):
         target = written(film, kind, tmp_path)
         uses = read_uses(target.read_bytes(), base)
         assert [use.length for use in uses] == pytest.approx([40 / fps, 20 / fps], abs=1.5 / base), adapter
         assert uses[1].begin == pytest.approx(10 / fps, abs=1.5 / base), adapter
-    for line in written(film, Format.EDL, tmp_path).read_text(encoding="utf-8").splitlines():
-        assert line.startswith(("TITLE: ", "FCM: ", "* ", "00")) or not line
-    assert [use.length for use in read_uses(written(film, Format.FCPXML, tmp_path).read_bytes(), base)] == (
-        pytest.approx([40 / fps, 20 / fps], abs=1.5 / base)
-    )
+    edl = written(film, Format.EDL, tmp_path).read_text(encoding="utf-8").splitlines()
+    assert all(line.startswith(("TITLE: ", "FCM: ", "* ", "00")) or not line for line in edl)
+    assert edl[1] == ("FCM: DROP FRAME" if rate in ("30000/1001", "60000/1001") else "FCM: NON-DROP FRAME")
+    xml = written(film, Format.FCPXML, tmp_path).read_bytes()
+    assert [use.length for use in read_uses(xml, base)] == pytest.approx([40 / fps, 20 / fps], abs=1.5 / base)
+    assert xml.count(b'<conform-rate scaleEnabled="0"') == (0 if fps == base else 2)
 
 
-def rated_video(path: Path, fps: Fraction, frames: int) -> Path:
-    with av.open(str(path), "w", format="mp4") as container:
+def test_a_length_in_thousandths_of_a_second_keeps_its_last_frame(tmp_path: Path) -> None:
+    file = rated_video(tmp_path / "a.mp4", Fraction(30), 25, video_track_timescale="1000")
+    film = make_film("p", [shot(1)], [take_of(shot(1), file)], ImagesIn(tmp_path), AT)
+    assert read_facts(file).seconds < Fraction(25, 30)
+
+    timeline = otio.adapters.read_from_file(str(written(film, Format.OTIO, tmp_path)))
+
+    assert timeline.duration().value == 25
+
+
+def rated_video(path: Path, fps: Fraction, frames: int, **options: str) -> Path:
+    with av.open(str(path), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         for place in range(frames):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,8 @@ from vidgen_core.media.video import CONTAINERS
 STANDARD_RATES: Final = tuple(
     Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
 )
+#: How often such a rate shows each frame: 8 and 12.5 fps are shown at 24 and 25, 120 at 60.
+_TIMES: Final = (*map(Fraction, range(1, 9)), Fraction(1, 2), Fraction(1, 4))
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,19 @@ def usual_size(facts: Iterable[Facts]) -> tuple[int, int]:
     return max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
 
 
-def usual_rate(facts: Iterable[Facts]) -> Fraction:
-    """The frame rate that most videos have, as editors know it; of two equally frequent ones the higher."""
-    rates = Counter(min(STANDARD_RATES, key=lambda rate: abs(rate - video.fps)) for video in facts)
-    return max(rates, key=lambda rate: (rates[rate], rate))
+def usual_rate(facts: Sequence[Facts]) -> Fraction:
+    """The frame rate for most of the videos, as editors know it; of two equally frequent ones that of a video, the higher."""
+    rates = Counter(_rate_for(video.fps) for video in facts)
+    own = {nearest_rate(video.fps) for video in facts}
+    return max(rates, key=lambda rate: (rates[rate], rate in own, rate))
+
+
+def _rate_for(fps: Fraction) -> Fraction:
+    """The rate of editors at which every frame is shown equally long, or one of several left out; else the nearest."""
+    for times in _TIMES:
+        if (rate := nearest_rate(fps * times)) in STANDARD_RATES:
+            return rate
+    return min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
 
 
 def nearest_rate(fps: Fraction) -> Fraction:

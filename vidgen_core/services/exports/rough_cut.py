@@ -59,11 +59,12 @@ def write_rough_cut(film: Film, target: Path, options: Options, progress: Progre
     ensure_free_space(target.parent, film.bytes)
     whole = len(facts) == len(parts) and not any(part.trimmed for part in parts)
     alike = whole and all(video.joinable for video in facts) and len({video.signature for video in facts}) == 1
+    joined = alike and not (options.numbers or told) and all(_is_shown_whole(video.path) for video in facts)
     with (
         replacing(target, ".part") as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
-        if alike and not (options.numbers or told):
+        if joined:
             _join(container, parts, progress)
         else:
             look = CutStyle(*usual_size(facts), usual_rate(facts))
@@ -84,6 +85,13 @@ def _overlays(parts: Sequence[CutPart], options: Options) -> Sequence[Cue]:
 
 
 # --- without encoding
+
+
+def _is_shown_whole(path: Path) -> bool:
+    """Whether every packet is shown, and says when it is decoded: an edit list leaves some out, and Matroska may not say."""
+    with open_video(path) as source:
+        packets = (packet for packet in source.demux(source.streams.video[0]) if packet.size)
+        return not any(packet.is_discard or packet.dts is None for packet in packets)
 
 
 def _join(container: OutputContainer, parts: Sequence[CutPart], progress: Progress) -> None:

@@ -88,9 +88,10 @@ def _clip(resources: Any, spine: Any, item: Any, place: dict[str, str], id_: str
     told = [item.metadata[_META][name] for name in ("line", "prompt")]
     if any(told):
         ET.SubElement(shown, "note").text = "\n".join(text for text in told if text)
-    if own != rate and own in _CONFORMED:
+    if own != rate:
         # Played at its own speed: frames are repeated or left out, never stretched.
-        ET.SubElement(shown, "conform-rate", scaleEnabled="0", srcFrameRate=_CONFORMED[own])
+        named = {"srcFrameRate": _CONFORMED[own]} if own in _CONFORMED else {}
+        ET.SubElement(shown, "conform-rate", {"scaleEnabled": "0", **named})
     for marker in item.markers:
         words = {"value": marker.name, "note": marker.comment}
         start = _frames(marker.marked_range.start_time, rate)

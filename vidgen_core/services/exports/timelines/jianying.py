@@ -9,7 +9,6 @@ path. Where the draft will lie is not always known; then paths begin with 剪映
 from __future__ import annotations
 
 import json
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Final
 
 from pyJianYingDraft import (
     ClipSettings,
-    DraftFolder,
+    ScriptFile,
     TextSegment,
     TextStyle,
     Timerange,
@@ -26,6 +25,7 @@ from pyJianYingDraft import (
     TrackType,
     VideoMaterial,
     VideoSegment,
+    assets,
 )
 
 from vidgen_core.domain.errors import FileError
@@ -111,17 +111,16 @@ def _contents(film: Film, drafts: str, name: str, options: Options, progress: Pr
     parts = lay_out(shown, options.still_seconds, lambda done: progress(0.2 * done))
     facts = known(parts)
     names = _material_names(film, [part.clip for part in parts], options)
-    with tempfile.TemporaryDirectory() as folder:
-        script = DraftFolder(folder).create_draft("draft", *usual_size(facts), round(usual_rate(facts)))
-        track = script.append_track(TrackSpec(TrackType.video))
-        segments, start = [], 0
-        for part in parts:
-            segments.append(_segment(part, f"{home or _DRAFT_FOLDER}/{names[part.clip.order]}", start))
-            script.add_segment(segments[-1], track)
-            start += segments[-1].target_timerange.duration
-        _add_lines(script, parts, [segment.target_timerange for segment in segments])
-        text = script.dumps()
-        meta = json.loads(Path(folder, "draft", "draft_meta_info.json").read_text(encoding="utf-8"))
+    script = ScriptFile(*usual_size(facts), round(usual_rate(facts)), maintrack_adsorb=True)
+    track = script.append_track(TrackSpec(TrackType.video))
+    segments, start = [], 0
+    for part in parts:
+        segments.append(_segment(part, f"{home or _DRAFT_FOLDER}/{names[part.clip.order]}", start))
+        script.add_segment(segments[-1], track)
+        start += segments[-1].target_timerange.duration
+    _add_lines(script, parts, [segment.target_timerange for segment in segments])
+    text = script.dumps()
+    meta = json.loads(Path(assets.get_asset_path("DRAFT_META_TEMPLATE")).read_text(encoding="utf-8"))
     media = [segment.material_instance for segment in segments]
     meta["draft_materials"][0]["value"] = [_registered(material, film) for material in media]
     meta |= {
@@ -214,6 +213,9 @@ def _segment(part: CutPart, path: str, start: int) -> VideoSegment:
         material = VideoMaterial(str(part.clip.source), path.rpartition("/")[2])
     except (ValueError, TypeError, KeyError) as error:
         raise FileError("video_unplayable", path=str(part.clip.source)) from error
+    if part.facts:
+        # As it is shown: the reader does not turn what asks to be turned.
+        material.width, material.height = part.facts.width, part.facts.height
     material.path = path
     material.local_material_id = str(uuid.uuid4())
     begin = min(round(part.start * _MICRO), material.duration - 1)

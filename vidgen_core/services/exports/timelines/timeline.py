@@ -6,6 +6,7 @@ One OpenTimelineIO timeline is the source of all four. Every time in it is a who
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,8 @@ from vidgen_core.services.exports.timelines.subtitles import spoken
 META: Final = "vidgen"
 #: Letters of an EDL's title (SMPTE 258M).
 _TITLE: Final = 70
+#: Between the seconds and the frames of a timecode that leaves numbers out.
+_DROPPED: Final = re.compile(r"\d;\d\d ")
 #: Order of a clip → the address that the timeline names its media by.
 Addresses = Mapping[int, str]
 
@@ -124,8 +127,8 @@ class _Marker(NamedTuple):
 
 
 def _frames(seconds: Fraction, rate: Fraction) -> int:
-    """Whole frames that lie in a length; never more than there is."""
-    return int(seconds * rate + Fraction(1, 1000))
+    """Whole frames that lie in a length, which many containers round to thousandths of a second; never more than there is."""
+    return int(seconds * rate + Fraction(1, 10))
 
 
 def _range(start: int, frames: int, rate: Fraction) -> otio.opentime.TimeRange:
@@ -223,7 +226,12 @@ def to_edl(timeline: otio.schema.Timeline) -> str:
         for marker in clip.markers:
             marker.name = " ".join(f"{marker.name}: {marker.comment}".split())
     copy.name = " ".join(copy.name.split())[:_TITLE]
-    return str(otio.adapters.write_to_string(copy, "cmx_3600", style="premiere", reelname_len=None))
+    title, _, events = otio.adapters.write_to_string(copy, "cmx_3600", style="premiere", reelname_len=None).partition(
+        "\n"
+    )
+    # NTSC's timecode leaves numbers out: 00:00:59;29 is followed by 00:01:00;02.
+    mode = "DROP FRAME" if _DROPPED.search(events) else "NON-DROP FRAME"
+    return f"{title}\nFCM: {mode}\n{events}"
 
 
 _WRITERS: Final = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import resource
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from math import prod
 from pathlib import Path
@@ -66,6 +68,17 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
 
 
 _START = WorkerControl.start_embedded
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes, as on a disk that is full or in a folder with a quota."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from doubles import embedded_worker, wait_until
+from doubles import embedded_worker, files_of_at_most, wait_until
 from exporting_material import COLOURS, make_video
 from starlette.applications import Starlette
 
@@ -21,7 +21,7 @@ from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.schema.library import takes as takes_table
-from vidgen_core.domain.errors import FileError, InputError, NotFound, Refused
+from vidgen_core.domain.errors import FileError, InputError, NotFound, Refused, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import NewTake, Take
@@ -343,6 +343,25 @@ def test_a_backup_is_a_whole_database_and_settings_without_secrets(
     assert "sk-" not in text
     assert "whsec" not in text
     assert without_secrets("secret = [") == ""
+
+
+def test_a_backup_that_finds_no_room_leaves_nothing(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    with files_of_at_most(20_000), pytest.raises(VidgenError):
+        app.cleanup.backup(tmp_path / "copy.db")
+
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("copy")] == []
+    assert app.cleanup.backup(tmp_path / "copy.db")[0].is_file()
+
+
+@pytest.mark.parametrize("kind", [Format.XLSX, Format.JIANYING])
+def test_no_room_for_what_is_written_on_the_way_is_said(
+    app: Vidgen, project: Project, tmp_path: Path, kind: Format
+) -> None:
+    with files_of_at_most(500), pytest.raises(FileError) as raised:
+        app.exports.write(project.id, kind, tmp_path / f"out.{kind}.zip")
+
+    assert raised.value.code == "file_not_written"
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_a_backup_holds_no_secret_of_any_kind(app: Vidgen, project: Project, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from vidgen_core.media.images import (
     fit_jpeg,
     inspect_image,
     keep_image,
-    keep_image_bytes,
     open_upright,
     thumbnail,
 )
@@ -313,7 +312,7 @@ def test_a_picture_is_kept_untouched_under_its_content(tmp_path: Path) -> None:
     assert key == f"{hashlib.sha256(path.read_bytes()).hexdigest()}.jpg"
     assert (images / key).read_bytes() == path.read_bytes()
     assert keep_image(path, images) == key
-    assert keep_image_bytes(path.read_bytes(), images) == key
+    assert keep_image(path.read_bytes(), images) == key
     assert [each.name for each in images.iterdir()] == [key]
 
 
@@ -330,7 +329,7 @@ def test_a_kept_copy_that_is_damaged_is_mended(tmp_path: Path) -> None:
 
 def test_a_bad_picture_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="image_not_a_picture"):
-        keep_image_bytes(b"<svg/>", tmp_path / "images")
+        keep_image(b"<svg/>", tmp_path / "images")
 
     assert not (tmp_path / "images").exists()
 

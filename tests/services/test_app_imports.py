@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import tempfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from doubles import files_of_at_most
 
-from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.shots import Project
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.plan import ImportPlan
@@ -171,3 +174,38 @@ def test_a_document_among_lists_is_named_and_stops_none(app: Vidgen, shot_list: 
     assert [(note.code, note.params["source"]) for note in plan.notes] == [("document_unread", "note.pdf")]
     with pytest.raises(InputError, match="document_unread"):
         app.imports.plan([document, document])
+
+
+def test_an_archive_that_finds_no_room_leaves_nothing_and_comes_in_later(
+    app: Vidgen, project: Project, picture: Path, tmp_path: Path
+) -> None:
+    packed = tmp_path / "shots.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("shots.csv", "shot,image,prompt\n1,a.png,pan left\n")
+        archive.writestr("a.png", picture.read_bytes() + bytes(200_000))
+
+    with files_of_at_most(100_000), pytest.raises(FileError) as raised:
+        app.imports.plan([packed])
+
+    assert raised.value.code == "file_not_written"
+    assert [path for path in app.locations.incoming.rglob("*") if path.is_file()] == []
+    assert len(app.imports.apply(project.id, app.imports.plan([packed])).added) == 1
+
+
+def test_pictures_within_a_list_need_no_folder_for_temporary_files(
+    app: Vidgen, project: Project, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    data = base64.b64encode(picture.read_bytes()).decode()
+    (tmp_path / "shots.csv").write_text(f'shot,image,prompt\n1,"data:image/png;base64,{data}",pan left\n')
+    plan = app.imports.plan([tmp_path / "shots.csv"])
+
+    with app.imports.temporary_staging() as staging:
+        with files_of_at_most(10), pytest.raises(FileError) as raised:
+            app.imports.materialize(project.id, plan, staging)
+        written = app.imports.materialize(project.id, plan, staging)
+        imported = app.imports.apply(project.id, written)
+
+    assert raised.value.code == "file_not_written"
+    assert app.shots.image_path(imported.added[0].image or "").read_bytes() == picture.read_bytes()
+    assert app.imports.apply(project.id, plan, again=True).added[0].image == imported.added[0].image

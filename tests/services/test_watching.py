@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -287,3 +288,22 @@ def test_a_link_that_takes_the_place_of_a_file_while_it_is_opened_is_not_read(
     monkeypatch.setattr(Path, "open", swapped)
     with pytest.raises(FileError, match="file_outside"), opened_within(file, [inbox.resolve()]):
         raise AssertionError("it was read")
+
+
+def test_pictures_that_find_no_room_come_in_when_there_is_room_again(
+    app: Vidgen, project: Project, inbox: Path
+) -> None:
+    app.watched_folders.set(project.id, str(inbox))
+    draw(inbox / "a.png")
+    app.locations.incoming.mkdir(exist_ok=True)
+    # Linux' own full disk stands where pictures are kept.
+    shutil.rmtree(app.locations.images)
+    app.locations.images.symlink_to("/dev/full")
+    work(app)
+    until(lambda: app.watched_folders.state(project.id).problem == "watch_not_kept")
+    assert (shots(app, project), app.watched_folders.state(project.id).refused) == ([], ())
+
+    app.locations.images.unlink()
+
+    until(lambda: len(shots(app, project)) == 1)
+    until(lambda: app.watched_folders.state(project.id).problem is None)

@@ -67,56 +67,59 @@ class ImageFacts(Frozen):
     animated: bool
 
 
-def inspect_image(path: Path) -> ImageFacts:
-    """Decode a picture completely and return its facts.
+def inspect_image(source: Path | bytes) -> ImageFacts:
+    """Decode a picture, a file or its bytes, completely and return its facts.
 
     :raises FileError: image_missing, image_unreadable, image_empty, image_not_a_picture, image_truncated,
         image_too_many_pixels, image_too_small
     """
-    with _opened(path) as image:
+    path = _called(source)
+    with _opened(source) as image:
         width, height = _upright_size(image)
         facts = ImageFacts(
             format=image.format or "",
             width=width,
             height=height,
-            bytes=path.stat().st_size,
+            bytes=source.stat().st_size if isinstance(source, Path) else len(source),
             has_alpha=image.has_transparency_data,
             rotated=_orientation(image) != 1,
             animated=bool(getattr(image, "is_animated", False)) and image.format != "MPO",
         )
         if min(width, height) < SMALLEST_SIDE:
-            raise FileError("image_too_small", path=str(path), width=width, height=height, least=SMALLEST_SIDE)
+            raise FileError("image_too_small", path=path, width=width, height=height, least=SMALLEST_SIDE)
         # A JPEG is read to its end in any scale; an eighth takes a sixty-fourth of the memory.
         image.draft(None, (image.width // 8, image.height // 8))
         _decode(image, path)
     return facts
 
 
-def keep_image(path: Path, images_folder: Path, inspected: str | None = None) -> str:
-    """Copy a picture's bytes untouched into the image store and return its key ``<sha256>.<ext>``.
+def keep_image(source: Path | bytes, images_folder: Path, inspected: str | None = None) -> str:
+    """Put a picture's bytes untouched into the image store and return its key ``<sha256>.<ext>``.
 
     :param inspected: the key of what ``inspect_image`` was content with: the same bytes are not decoded again
     :raises FileError: as ``inspect_image``, and disk_full, folder_read_only
     """
     digest, _, ending = (inspected or "").partition(".")
-    if not digest or _digest(path) != digest:
-        ending = FORMATS[inspect_image(path).format]
-    with translate_os_errors(path), path.open("rb") as source:
-        return _keep(source, ending, images_folder)
+    if not digest or digest_of(source) != digest:
+        ending = FORMATS[inspect_image(source).format]
+    with translate_os_errors(Path(_called(source))), _reading(source) as file:
+        return _keep(file, ending, images_folder)
 
 
-def keep_image_bytes(data: bytes, images_folder: Path, inspected: str | None = None) -> str:
-    """Store a picture in memory; like ``keep_image``."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        path.write_bytes(data)
-        return keep_image(path, images_folder, inspected)
-
-
-def _digest(path: Path) -> str:
-    with contextlib.suppress(OSError), path.open("rb") as file:
+def digest_of(source: Path | bytes) -> str:
+    """SHA-256 in hexadecimal digits; empty for a file that cannot be read."""
+    with contextlib.suppress(OSError), _reading(source) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return ""
+
+
+def _reading(source: Path | bytes) -> io.BufferedReader | io.BytesIO:
+    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+
+
+def _called(source: Path | bytes) -> str:
+    """What messages call a picture."""
+    return str(source) if isinstance(source, Path) else "data:"
 
 
 def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Image:
@@ -130,7 +133,7 @@ def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Imag
             least = (least[1], least[0])
         if least is not None:
             image.draft(None, least)
-        _decode(image, path)
+        _decode(image, str(path))
         return _upright(image, least)
 
 
@@ -204,22 +207,22 @@ def save_thumbnail(picture: Image.Image, target: Path, edge: int) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(source: Path | bytes) -> Iterator[Image.Image]:
     """A picture with a validated header."""
-    head = _head(path)
+    head, path = _head(source), _called(source)
     try:
         _register_heif(head)
-        image = Image.open(path, formats=_readable())
+        image = Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=_readable())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
+        raise FileError("image_too_many_pixels", path=path, limit=PIXEL_LIMIT) from error
     except UnidentifiedImageError as error:
         code = "image_truncated" if _looks_like_picture(head) else "image_not_a_picture"
-        raise FileError(code, path=str(path)) from error
+        raise FileError(code, path=path) from error
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
-        raise FileError("image_truncated", path=str(path)) from error
+        raise FileError("image_truncated", path=path) from error
     with image:
         if image.width * image.height > PIXEL_LIMIT:
-            raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT)
+            raise FileError("image_too_many_pixels", path=path, limit=PIXEL_LIMIT)
         yield image
 
 
@@ -229,17 +232,18 @@ def _readable() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _head(path: Path) -> bytes:
+def _head(source: Path | bytes) -> bytes:
+    path = _called(source)
     try:
-        with path.open("rb") as file:
+        with _reading(source) as file:
             head = file.read(32)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileError("image_missing", path=str(path)) from error
+        raise FileError("image_missing", path=path) from error
     except OSError as error:
         system = errno.errorcode.get(error.errno or 0, type(error).__name__)
-        raise FileError("image_unreadable", path=str(path), system=system) from error
+        raise FileError("image_unreadable", path=path, system=system) from error
     if not head:
-        raise FileError("image_empty", path=str(path))
+        raise FileError("image_empty", path=path)
     return head
 
 
@@ -256,13 +260,13 @@ def _looks_like_picture(head: bytes) -> bool:
     return head.startswith(starts) or head[8:12] in {b"WEBP", b"heic", b"heix", b"mif1", b"avif", b"avis"}
 
 
-def _decode(image: Image.Image, path: Path) -> None:
+def _decode(image: Image.Image, path: str) -> None:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError) as error:
-        raise FileError("image_truncated", path=str(path)) from error
+        raise FileError("image_truncated", path=path) from error
     except MemoryError as error:
-        raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
+        raise FileError("image_too_many_pixels", path=path, limit=PIXEL_LIMIT) from error
 
 
 def _orientation(image: Image.Image) -> int:

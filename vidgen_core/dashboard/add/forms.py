@@ -24,6 +24,7 @@ from vidgen_core.dashboard.session import (
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
+from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns, template_csv
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.readers.reader import DOCUMENT_ENDINGS, LIST_ENDINGS, is_script, lists_among, readable
@@ -264,7 +265,8 @@ def _want_paste() -> None:
         toast_later(current_visit().t("add.paste_empty"), ":material/error:")
         return
     target = request.staging().replace(f"{current_visit().t('add.pasted')}.txt")
-    target.write_text(text, encoding="utf-8")
+    with translate_os_errors(target):
+        target.write_text(text, encoding="utf-8")
     _came([target])
 
 

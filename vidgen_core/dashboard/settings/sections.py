@@ -26,6 +26,7 @@ from vidgen_core.dashboard.session import (
 from vidgen_core.dashboard.settings.form import SettingsForm
 from vidgen_core.domain.errors import InputError
 from vidgen_core.i18n import Text
+from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
 from vidgen_core.services.system.diagnostics import Finding
 
@@ -199,7 +200,8 @@ def _back_up() -> None:
     visit = current_visit()
     name = f"vidgen-{datetime.now(clock()):%Y%m%d-%H%M%S}.db"
     target = visit.app.locations.home / "backups" / name
-    target.parent.mkdir(mode=0o700, exist_ok=True)
+    with translate_os_errors(target):
+        target.parent.mkdir(mode=0o700, exist_ok=True)
     visit.app.cleanup.backup(target)
     toast_later(visit.t("settings.backed_up", path=plain(str(target))), ":material/backup:")
 

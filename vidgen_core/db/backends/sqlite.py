@@ -76,9 +76,11 @@ class SqliteBackend(Backend):
             try:
                 raw_connection(connection).backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
+                copy.close()
+                part.replace(target)
             finally:
                 copy.close()
-        part.replace(target)
+                part.unlink(missing_ok=True)
 
     def checkpoint(self) -> None:
         with self.writer.connect() as connection:

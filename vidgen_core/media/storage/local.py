@@ -126,12 +126,9 @@ class LocalMedia:
         :raises FileError: as ``keep_image``
         """
         # The picture library is loaded only where a picture is opened.
-        from vidgen_core.media.images import keep_image, keep_image_bytes
+        from vidgen_core.media.images import keep_image
 
-        folder = self._locations.images
-        if isinstance(picture, bytes):
-            return keep_image_bytes(picture, folder, inspected)
-        return keep_image(picture, folder, inspected)
+        return keep_image(picture, self._locations.images, inspected)
 
     def add_export(self, path: Path) -> None:
         """Keep a finished export."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -337,13 +336,10 @@ def _checked(picture: PictureResult) -> bytes | None:
     data = picture.decoded()
     if data is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        path.write_bytes(data)
-        try:
-            inspect_image(path)
-        except FileError:
-            return None
+    try:
+        inspect_image(data)
+    except FileError:
+        return None
     return data
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
+from lxml.etree import LxmlError
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
@@ -15,6 +20,7 @@ from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
+from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.schemas.base import iso
@@ -108,16 +114,29 @@ def write_xlsx(
 
     :param widths: of the first columns, in letters
     :param guard: keeps a text from being taken for a formula
+    :raises FileError: as ``translate_os_errors``
     """
     book = Workbook(write_only=True)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        sheet.freeze_panes = "A2"
-        for column, width in enumerate(widths, start=1):
-            sheet.column_dimensions[get_column_letter(column)].width = width
-        for row in rows:
-            sheet.append([_cell(sheet, guard(value)) if isinstance(value, str) else value for value in row])
-    book.save(file)
+    try:
+        for name, rows in sheets.items():
+            _write_sheet(book.create_sheet(name), rows, widths, guard)
+        book.save(file)
+    except LxmlError as error:
+        for sheet in book.worksheets:
+            # It would say the same again when it is thrown away.
+            with contextlib.suppress(LxmlError):
+                sheet._writer.close()
+        # Rows wait in a temporary file, whose writer says ``IO_ENOSPC`` for the system's ``ENOSPC``.
+        with translate_os_errors(Path(tempfile.gettempdir(), "rows")):
+            raise OSError(getattr(errno, str(error).removeprefix("IO_"), errno.EIO), str(error)) from error
+
+
+def _write_sheet(sheet: Any, rows: Iterable[Sequence[Any]], widths: Sequence[int], guard: Callable[[str], str]) -> None:
+    sheet.freeze_panes = "A2"
+    for column, width in enumerate(widths, start=1):
+        sheet.column_dimensions[get_column_letter(column)].width = width
+    for row in rows:
+        sheet.append([_cell(sheet, guard(value)) if isinstance(value, str) else value for value in row])
 
 
 def _cell(sheet: Any, text: str) -> Any:

@@ -14,6 +14,7 @@ from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.shots import NewShot, PictureSlot, Shot
+from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.imports.characters import keep_pictures, merge
@@ -415,7 +416,8 @@ def _as_file(held: P, staging: Staging) -> P:
     if not held.image_data:
         return held
     target = staging.path / (held.image_key or "picture")
-    target.write_bytes(held.image_data)
+    with translate_os_errors(target):
+        target.write_bytes(held.image_data)
     return held.model_copy(update={"image": target, "image_data": None})
 
 

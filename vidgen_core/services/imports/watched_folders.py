@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.media.disk import opened_within
+from vidgen_core.media.disk import opened_within, translate_os_errors
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.imports.plan import Existing
@@ -48,6 +49,8 @@ PATIENCE: Final = 600.0
 #: Seconds between two looks at the settings and at folders that send no events (network drives).
 LOOK_EVERY: Final = 5.0
 _STEP: Final = 0.25
+#: What is no fault of a picture, but of where it would be kept.
+_NO_ROOM: Final = frozenset({"disk_full", "folder_read_only", "folder_is_file", "file_not_written"})
 #: Refused files that are remembered for the screen.
 _REMEMBERED: Final = 5
 
@@ -288,10 +291,20 @@ class _Folder:
         if self._state().problem == "watch_folder_gone":
             self._say(problem=None)
         ready = [path for path, stamp in files.items() if self._is_ready(path, stamp)]
-        if ready:
-            self._take_in(ready)
-        self._bring_prompts()
+        try:
+            if ready:
+                self._take_in(ready)
+            self._bring_prompts()
+        except FileError as error:
+            self._wait(ready, error.code)
         return bool(self._waiting)
+
+    def _wait(self, paths: Iterable[Path], code: str) -> None:
+        """Pictures that this machine cannot keep at the moment come in as soon as it can."""
+        _LOG.warning("Pictures of a watched folder cannot be kept: %s", code)
+        for path in paths:
+            self._waiting[path].since = time.monotonic()
+        self._say(problem="watch_not_kept")
 
     def _files(self) -> dict[Path, tuple[int, int]] | None:
         """Pictures in the folder with size and time of change; None when there is no folder."""
@@ -334,8 +347,10 @@ class _Folder:
             wanted = plan.model_copy(update={"shots": whole})
             # Nobody is there to be asked.
             done = self._imports.apply(self._project_id, wanted, existing=Existing.ADD)
+        not_kept = {note.params["source"]: note for note in done.rejected}
         for row in whole:
-            self._finish(by_name[row.source])
+            if row.source not in not_kept:
+                self._finish(by_name[row.source])
         by_picture = defaultdict(list)
         for shot in done.added:
             by_picture[shot.image].append(shot.id)
@@ -346,8 +361,12 @@ class _Folder:
                 self._promptless[by_name[row.source]] = ids.pop(0)
         if done.added:
             self._tell(len(done.added), whole[-1].source)
+            if self._state().problem == "watch_not_kept":
+                self._say(problem=None)
             if self.watch.generate:
                 self._generate([shot.id for shot in done.added])
+        for source, note in not_kept.items():
+            self._refuse(by_name[source], note.code, note.params)
 
     def _copied(self, path: Path, staging: Staging) -> Path | None:
         """A copy of a picture; None where it cannot be, which is told."""
@@ -375,11 +394,14 @@ class _Folder:
 
     def _read(self, path: Path, copy: Path) -> None:
         roots = (Path(self.watch.folder), *(root.resolve() for root in self._ctx.settings().access.roots))
-        with opened_within(path, roots) as source, copy.open("wb") as target:
+        with opened_within(path, roots) as source, translate_os_errors(copy), copy.open("wb") as target:
             shutil.copyfileobj(source, target)
 
     def _refuse(self, path: Path, code: str, params: dict[str, Any]) -> None:
-        """A picture that is not whole yet is waited for; one that stays so is told of."""
+        """A picture that is not whole yet, or for which there is no room, is waited for; another one is told of."""
+        if code in _NO_ROOM:
+            self._wait([path], code)
+            return
         seen = self._waiting[path]
         if code in {"image_truncated", "image_empty"} and time.monotonic() - seen.first < PATIENCE:
             seen.since = time.monotonic()

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.staging import Staging
 
@@ -35,9 +36,20 @@ def is_archive(path: Path) -> bool:
 def unpack(path: Path, staging: Staging) -> list[Path]:
     """The files of an archive, and of archives in it, in a folder of staging, without those that systems add.
 
+    What was unpacked is removed again when it ends with an error.
+
     :raises InputError: zip_broken, zip_too_large
     :raises FileError: as ``Staging.reserve``
     """
+    written: list[Path] = []
+    try:
+        return _unpack(path, staging, written)
+    except BaseException:
+        staging.remove(written)
+        raise
+
+
+def _unpack(path: Path, staging: Staging, written: list[Path]) -> list[Path]:
     found: list[Path] = []
     left = MOST_BYTES
     too_large = InputError("zip_too_large", name=path.name, files=MOST_FILES, limit=MOST_BYTES >> 20)
@@ -48,13 +60,15 @@ def unpack(path: Path, staging: Staging) -> list[Path]:
                 entries = [entry for entry in archive.infolist() if _is_wanted(entry)]
                 if len(found) + len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > left:
                     raise too_large
+                ensure_free_space(staging.path, sum(entry.file_size for entry in entries))
                 names = {entry.filename for entry in entries}
                 for entry in entries:
                     if entry.filename.removesuffix(".csv") + "_all.csv" in names:
                         # Notion writes every table twice.
                         continue
                     target = staging.reserve(f"{folder}/{_name(entry)}")
-                    with archive.open(entry) as source, target.open("wb") as file:
+                    written.append(target)
+                    with archive.open(entry) as source, translate_os_errors(target), target.open("wb") as file:
                         while block := source.read(1 << 20):
                             left -= len(block)
                             if left < 0:

@@ -22,7 +22,7 @@ from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
 from vidgen_core.services.imports.plan import ImportPlan, PlannedPicture, PlannedShot, Reason
-from vidgen_core.services.imports.readers.pictures import ListedPicture, Progress, check_file
+from vidgen_core.services.imports.readers.pictures import ListedPicture, Progress, check_picture
 from vidgen_core.services.imports.values import is_link
 
 #: Bytes of one picture; the largest photographs of cameras stay below.
@@ -205,7 +205,7 @@ def _fetch(fetcher: LinkFetcher, link: str) -> ListedPicture:
         return ListedPicture(warning=reason) if error.code in _NOT_FOR_EVER else ListedPicture(rejected=reason)
     except VidgenError as error:
         return ListedPicture(rejected=Reason(error.code, error.params))
-    picture = check_file(file)
+    picture = check_picture(file)
     if picture.rejected:
         file.unlink(missing_ok=True)
         return ListedPicture(rejected=Reason(picture.rejected.code, picture.rejected.params | {"path": _short(link)}))

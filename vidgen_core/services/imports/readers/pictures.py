@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +13,9 @@ from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Final, NamedTuple
 from urllib.parse import unquote
-from uuid import uuid4
 
 from vidgen_core.domain.errors import FileError
-from vidgen_core.media.images import FORMATS, ImageFacts, inspect_image
+from vidgen_core.media.images import FORMATS, ImageFacts, digest_of, inspect_image
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.values import is_link
 
@@ -231,9 +228,8 @@ def check_pictures(pictures: Iterable[ListedPicture], progress: Progress | None 
     every = list(pictures)
     sources = list(dict.fromkeys(source for picture in every if (source := picture.file or picture.data)))
     checked: dict[Path | bytes, ListedPicture] = {}
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
-        found = pool.map(lambda source: _check(source, Path(folder)), sources)
-        for source, picture in zip(sources, found, strict=True):
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for source, picture in zip(sources, pool.map(check_picture, sources), strict=True):
             checked[source] = picture
             if progress:
                 progress(len(checked), len(sources))
@@ -248,27 +244,13 @@ def _judged(picture: ListedPicture, checked: dict[Path | bytes, ListedPicture]) 
     return found if found.rejected else picture._replace(facts=found.facts, key=found.key)
 
 
-def _check(source: Path | bytes, folder: Path) -> ListedPicture:
-    if isinstance(source, Path):
-        return check_file(source)
-    path = folder / uuid4().hex
-    path.write_bytes(source)
-    found = check_file(path)
-    path.unlink()
-    if found.rejected:
-        # The path of a file that is gone would tell nothing.
-        return ListedPicture(rejected=Reason(found.rejected.code, found.rejected.params | {"path": "data:"}))
-    return found
-
-
-def check_file(path: Path) -> ListedPicture:
-    """A file with its facts and key, or the reason why it cannot serve as reference image."""
+def check_picture(source: Path | bytes) -> ListedPicture:
+    """A picture with its facts and key, or the reason why it cannot serve as reference image."""
     try:
-        facts = inspect_image(path)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        facts = inspect_image(source)
     except FileError as error:
         return ListedPicture(rejected=Reason(error.code, error.params))
     except OSError:
-        return _no("image_missing", str(path))
-    return ListedPicture(file=path, facts=facts, key=f"{digest}.{FORMATS[facts.format]}")
+        return _no("image_missing", str(source))
+    key = f"{digest_of(source)}.{FORMATS[facts.format]}"
+    return ListedPicture(file=source if isinstance(source, Path) else None, facts=facts, key=key)

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.llm.client import Chat
-from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
+from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus, Submission
 from vidgen_core.providers.http.client import Http, Patience, Verb
 from vidgen_core.providers.http.error_body import error_body_in
 from vidgen_core.providers.http.error_mapping import failure_of
@@ -403,23 +403,63 @@ async def test_a_plain_id_beside_a_word_for_under_way_leaves_a_bad_status_open(p
     assert (await refused(providers, world, "yunwu", status, body)).delivery is D.UNKNOWN
 
 
-@pytest.mark.parametrize("broken", ["closed", "silent"])
-async def test_an_id_that_came_before_the_connection_broke_is_kept(world, broken) -> None:
-    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(reply(b'{"id": "ok-1", "status": "pending", "more', Content_Length="500"))
-        await writer.drain()
-        if broken == "closed":
+def packed(body: bytes, *, cut: int = 0, broken: int = 0) -> bytes:
+    """A packed body without so many bytes at its end, or with so many wrong ones."""
+    whole = gzip.compress(body)
+    return whole[: len(whole) - cut - broken] + bytes(255 - one for one in whole[len(whole) - broken :])
+
+
+NAMES_A_JOB = b'{"id": "ok-1", "status": "pending", "more": "%s"}' % ", ".join(map(str, range(3000))).encode()
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "closed": (reply(b'{"id": "ok-1", "status": "pending", "more', Content_Length="500"), "closed"),
+    "silent": (reply(b'{"id": "ok-1", "status": "pending", "more', Content_Length="500"), "silent"),
+    "without end": (reply(b'{"id": "ok-1", "more": "none"}', Content_Length="9999"), "more"),
+    "chunks without end": (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e\r\n{"id": "ok-1", "more": "none"}\r\n',
+        "chunks",
+    ),
+    "a wrong checksum": (reply(packed(NAMES_A_JOB, broken=8), Content_Encoding="gzip"), "silent"),
+    "wrong at its end": (reply(packed(NAMES_A_JOB, broken=2000), Content_Encoding="gzip"), "silent"),
+    "packed and cut": (reply(packed(NAMES_A_JOB, cut=2000), Content_Encoding="gzip"), "silent"),
+    "packed and closed": (reply(packed(NAMES_A_JOB, cut=9), Content_Length="9999", Content_Encoding="gzip"), "closed"),
+}
+
+
+async def submit_to_broken(world: World, answer: bytes, then: str) -> Submission:
+    """What comes of a submit that is answered so, after which the connection is closed, says no more or goes on for ever."""
+    more = {"more": b" ", "chunks": b"1\r\n \r\n"}.get(then, b"")
+
+    async def handle(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        while more:
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            writer.write(more)
+        if then == "closed":
+            await writer.drain()
             writer.close()
 
-    async with plain_server(answer) as server:
+    async with plain_server(handle) as server:
         settings = Settings.model_validate({"providers": {"yunwu": {"base_url": server.url}}})
-        yunwu = Yunwu(lambda: settings, world.locations, http=Http({Verb.SUBMIT: Patience(30, 30, 0.3, 60)}))
+        total = 0.5 if more else 60
+        yunwu = Yunwu(lambda: settings, world.locations, http=Http({Verb.SUBMIT: Patience(30, 30, 0.3, total)}))
         order = world.order(yunwu, picture=None)
         try:
-            submission = await yunwu.submit(order, await yunwu.prepare(order, KEY), KEY)
+            return await yunwu.submit(order, await yunwu.prepare(order, KEY), KEY)
         finally:
             await yunwu.close()
-    assert submission.remote_id == "ok-1"
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_an_id_that_came_before_an_answer_broke_is_kept(world, broken) -> None:
+    assert (await submit_to_broken(world, *BROKEN[broken])).remote_id == "ok-1"
+
+
+async def test_a_refusal_in_a_damaged_answer_is_not_believed(world) -> None:
+    body = packed(b'{"error": {"code": "insufficient_user_quota", "message": "none left"}}', broken=8)
+    with pytest.raises(RemoteError) as caught:
+        await submit_to_broken(world, reply(body, Content_Encoding="gzip"), "silent")
+    assert caught.value.delivery is D.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [400, 422, 429, 402])

@@ -354,6 +354,16 @@ async def test_an_answer_in_another_encoding_is_read(http, encoding) -> None:
     assert answer.json["ok"] is True
 
 
+@pytest.mark.parametrize("broken", [1, 8, 30])
+async def test_of_a_damaged_answer_to_a_question_nothing_is_believed(http, broken) -> None:
+    body = gzip.compress(JSON)
+    damaged = body[:-broken] + bytes(255 - one for one in body[-broken:])
+    async with plain_server(answering(reply(damaged, Content_Encoding="gzip"))) as server:
+        with pytest.raises(RemoteError) as caught:
+            await http.call(Verb.POLL, "GET", server.url)
+    assert caught.value.code == "connection_lost"
+
+
 async def test_what_unpacks_without_end_is_cut(http) -> None:
     body = gzip.compress(b"x" * 60_000_000)
     async with plain_server(answering(reply(body, Content_Encoding="gzip"))) as server:

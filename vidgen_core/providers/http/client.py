@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 import httpx
@@ -236,10 +236,14 @@ class Http:
             body = _make_body(json)
         with _lost(url, key):
             async with (
-                asyncio.timeout(self._patience[verb].total),
+                asyncio.timeout(self._patience[verb].total) as limit,
                 self.stream(verb, method, url, key=key, params=params, body=body) as response,
             ):
-                return await _read(response, self._secrets(key) if key else (), self._most, partly=verb is Verb.SUBMIT)
+                until = limit.when()
+                # From here on it ends the reading alone: what had come by then counts.
+                limit.reschedule(None)
+                secrets = self._secrets(key) if key else ()
+                return await _read(response, until, secrets, self._most, partly=verb is Verb.SUBMIT)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -303,22 +307,35 @@ def _make_client(once: bool, rules: Rules | None) -> httpx.AsyncClient:
         ) from None
 
 
-async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *, partly: bool) -> ProviderResponse:
-    """The answer; of one that breaks off what came, where that is ``partly`` of use: it may name a job."""
-    raw, broke = bytearray(), None
+async def _read(
+    response: httpx.Response, until: float | None, secrets: tuple[str, ...], most: int, *, partly: bool
+) -> ProviderResponse:
+    """The answer; of one that breaks off or is damaged what came, where that is ``partly`` of use: it may name a job.
+
+    :param until: when its end is waited for no more, by the clock of the loop
+    """
+    raw = bytearray()
+    broke: Exception | None = None
     # Unpacked below, by what it is: labels are often wrong.
     encoding = response.headers.pop("content-encoding", "")
     try:
-        async for piece in response.aiter_bytes():
-            raw += piece
-            if len(raw) > most:
-                break
-    except httpx.HTTPError as error:
+        async with asyncio.timeout_at(until):
+            async for piece in response.aiter_bytes():
+                raw += piece
+                if len(raw) > most:
+                    break
+    except (httpx.HTTPError, TimeoutError) as error:
         broke = error
-    data, headers = Unpacker(encoding).unpack(bytes(raw), most + 1), dict(response.headers.items())
-    if broke is None and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
+    body, headers = _unpacked(bytes(raw), encoding, most + 1), dict(response.headers.items())
+    data, intact = body.data, broke is None and not (body.cut or body.damaged)
+    if intact and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
         return replace(answer_of(response.status_code, headers, "", *secrets), file=data)
     answer = answer_of(response.status_code, headers, _decoded(data, headers.get("content-type", "")), *secrets)
+    if body.damaged and answer.json is not None:
+        # It looks whole, and something in it is not as it was sent: it may name a job, and nothing else is believed.
+        answer = replace(answer, json=None, rest=answer.json)
+    if body.damaged or (body.cut and answer.json is None):
+        broke = broke or httpx.DecodingError("the packed answer is damaged")
     if not partly and answer.json is None and answer.rest is not None and not answer.is_page:
         answer = replace(answer, json=answer.rest)
     if broke is not None and (not partly or (answer.json is None and answer.rest is None)):
@@ -354,6 +371,11 @@ class Unpacker:
         self._begun = False
         self._way: zlib._Decompress | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether all has come of what is packed."""
+        return self._way is None or self._way.eof
+
     def unpack(self, piece: bytes, most: int = 0) -> bytes:
         """The next bytes, at most so many; of what is not packed the same.
 
@@ -367,6 +389,36 @@ class Unpacker:
                     return self._way.decompress(piece, most)
                 self._way = None
         return piece if self._way is None else self._way.decompress(piece, most)
+
+
+#: Bytes of a damaged body that are unpacked.
+_SALVAGED: Final = 65536
+
+
+class _Unpacked(NamedTuple):
+    """A body without its packing."""
+
+    data: bytes
+    #: It ended too early.
+    cut: bool = False
+    #: It is not what was packed; the data are what could be read.
+    damaged: bool = False
+
+
+def _unpacked(body: bytes, label: str, most: int) -> _Unpacked:
+    """A body without its packing, at most so many bytes of it."""
+    unpacker = Unpacker(label)
+    data = unpacker.unpack(body, most)
+    if data is not body or not body.startswith((b"\x1f\x8b", b"x") if "deflate" in label.lower() else b"\x1f\x8b"):
+        return _Unpacked(data, cut=not unpacker.ended and len(data) < most)
+    way, found = zlib.decompressobj(47), bytearray()
+    with contextlib.suppress(zlib.error):
+        for place in range(min(len(body), _SALVAGED)):
+            # Byte by byte, for what comes together with the error is lost.
+            found += way.decompress(body[place : place + 1], most)
+            if len(found) > most:
+                break
+    return _Unpacked(bytes(found), damaged=True)
 
 
 #: Types of bodies that are no text for anybody.

@@ -307,9 +307,7 @@ class Kie(Provider):
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))
-        if error.code == "picture_not_fetched":
-            for name in prepared.sent.get("uploads", ()):
-                await self._uploader.forget(name)
+        await self._uploader.learn(error.code, prepared.sent)
         raise error
 
     async def _order_larger(self, path: str, payload: Mapping[str, Any], key: Key | None) -> Submission:
@@ -343,10 +341,13 @@ class Kie(Provider):
         body = {"data": data}
         base = job.base_url or self.base_url
         if job.model not in veo.MODELS and self._known(job.model).makes == "picture":
-            return _state(_picture_outcome(body, base), answer, data)
-        probe = partial(is_video, self._http, key=key, home=base)
-        seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
+            seen = _picture_outcome(body, base)
+        else:
+            probe = partial(is_video, self._http, key=key, home=base)
+            seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
         state = _state(seen, answer, data)
+        if state.failure is not None:
+            await self._uploader.learn(state.failure.code, job.sent)
         if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, body):
             return await self._upscaled(state, job, key)
         return state

@@ -12,11 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key, UploadCache
-from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
+from vidgen_core.providers.common.uploads import UploadedFiles, link_in
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_body import texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
 from vidgen_core.providers.kie.responses import TABLE, said_by, went_well
 
@@ -31,12 +29,12 @@ class Uploader:
     def __init__(self, http: Http, cache: UploadCache) -> None:
         self._http = http
         self._files = UploadedFiles(cache, LIFE)
-        self.forget = self._files.forget
+        self.learn = self._files.learn
 
     async def link(self, picture: Path, upload_url: str, key: Key | None) -> tuple[str, str]:
         """A public link of ``picture``, and the name under which it is remembered.
 
-        :raises RemoteError: the upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
+        :raises RemoteError: as ``UploadedFiles.link``
         """
 
         async def upload(name: str) -> str:
@@ -46,17 +44,9 @@ class Uploader:
 
     async def _upload(self, picture: Path, upload_url: str, name: str, key: Key | None) -> str:
         body = _form(picture, f"{name[:40]}{picture.suffix.lower() or '.jpg'}")
-        try:
-            answer = await self._http.call(
-                Verb.UPLOAD, "POST", f"{upload_url}/api/file-stream-upload", key=key, body=body
-            )
-        except RemoteError as error:
-            error.delivery = Delivery.NOT_SENT
-            raise
-        links = texts_at(answer.json, "data.downloadUrl", "data.fileUrl")
-        if went_well(answer) and links:
-            return links[0]
-        raise refused_upload(TABLE, answer, said_by(answer), went_well=went_well(answer))
+        url, said = f"{upload_url}/api/file-stream-upload", ("data.downloadUrl", "data.fileUrl")
+        answer = await self._http.call(Verb.UPLOAD, "POST", url, key=key, body=body)
+        return link_in(TABLE, answer, said_by(answer), upload_url, *said, went_well=went_well(answer))
 
 
 def _form(picture: Path, file_name: str) -> RequestBody:

@@ -30,12 +30,14 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_links
-from vidgen_core.providers.common.uploads import MemoryUploads, UploadedFiles, refused_upload
+from vidgen_core.providers.common.uploads import MemoryUploads, UploadedFiles, free, link_in
+from vidgen_core.providers.http.cleaning import identifier
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
-from vidgen_core.providers.http.error_body import at, error_body_in, texts_at
+from vidgen_core.providers.http.error_body import at, error_body_in
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,
     JOB_UNKNOWN,
+    UNREADABLE,
     as_error,
     as_failure,
     error_of,
@@ -45,7 +47,7 @@ from vidgen_core.providers.http.error_mapping import (
 )
 from vidgen_core.providers.http.job_status import names_another
 from vidgen_core.providers.http.links import WITHOUT_LINK
-from vidgen_core.providers.http.multipart import RequestBody, multipart_body
+from vidgen_core.providers.http.multipart import multipart_body
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.responses import (
     TABLE,
@@ -123,9 +125,7 @@ class LovartApi:
             remote_id = f"{prepared.payload['project_id']}/{found}"
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))
-        if error.code == "picture_not_fetched":
-            for name in prepared.sent.get("uploads", []):
-                await self._preparations.forget_picture(name)
+        await self._preparations.learn(error.code, prepared.sent)
         raise error
 
     # --- poll ---------------------------------------------------------------------------------------------------------
@@ -153,7 +153,10 @@ class LovartApi:
             return RemoteState(
                 status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
             )
-        return _state(seen, answer, job.base_url or self.base_url)
+        state = _state(seen, answer, job.base_url or self.base_url)
+        if state.failure is not None:
+            await self._preparations.learn(state.failure.code, job.sent)
+        return state
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
@@ -287,35 +290,30 @@ class Preparations:
     def __init__(self, http: Http, cache: UploadCache) -> None:
         self._http = http
         self._files = UploadedFiles(cache, LIFE)
-        self.forget_picture = self._files.forget
+        self.learn = self._files.learn
         self._projects: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def picture(self, picture: Path, base: str, key: Key | None) -> tuple[str, str]:
         """The link of an uploaded ``picture``, and the name under which it is remembered.
 
-        :raises RemoteError: the upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
+        :raises RemoteError: as ``UploadedFiles.link``
         """
 
         async def upload(name: str) -> str:
             form = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
-            return await self._free(Verb.UPLOAD, f"{base}/file/upload", key, "data.url", body=form)
+            answer = await self._http.call(Verb.UPLOAD, "POST", f"{base}/file/upload", key=key, body=form)
+            return link_in(TABLE, answer, said_by(answer), base, "data.url", went_well=went_well(answer))
 
         return await self._files.link(picture, f"lovart\n{base}\n{key.id if key else ''}\n", upload)
 
     async def project(self, reference: str, base: str, key: Key | None) -> str:
         """The id of a new project for the order ``reference``, the same until ``forget_project``.
 
-        :raises RemoteError: there is none; ``delivery`` is never *unknown*, for a project costs nothing
+        :raises RemoteError: there is none; ``delivery`` is *not sent*, for a project costs nothing
         """
         order = (reference, key.id if key else "")
         if order not in self._projects:
-            wanted = {
-                "project_id": "", "canvas": "", "project_cover_list": [], "pic_count": 0, "project_type": 3,
-                "project_name": f"Vidgen {reference}",
-            }  # fmt: skip
-            self._projects[order] = await self._free(
-                Verb.ASK, f"{base}/project/save", key, "data.project_id", json=wanted
-            )
+            self._projects[order] = await free(self._open(reference, base, key))
             while len(self._projects) > KEPT:
                 self._projects.popitem(last=False)
         return self._projects[order]
@@ -324,23 +322,12 @@ class Preparations:
         """The order has been sent: its project is not for another one."""
         self._projects.pop((reference, key.id if key else ""), None)
 
-    async def _free(
-        self,
-        verb: Verb,
-        url: str,
-        key: Key | None,
-        wanted: str,
-        *,
-        json: Mapping[str, Any] | None = None,
-        body: RequestBody | None = None,
-    ) -> str:
-        try:
-            answer = await self._http.call(verb, "POST", url, key=key, json=json, body=body)
-        except RemoteError as error:
-            if error.delivery is Delivery.UNKNOWN:
-                error.delivery = Delivery.NOT_SENT
-            raise
-        found = texts_at(answer.json, wanted)
-        if went_well(answer) and found:
-            return found[0]
-        raise refused_upload(TABLE, answer, said_by(answer), went_well=went_well(answer))
+    async def _open(self, reference: str, base: str, key: Key | None) -> str:
+        wanted = {
+            "project_id": "", "canvas": "", "project_cover_list": [], "pic_count": 0, "project_type": 3,
+            "project_name": f"Vidgen {reference}",
+        }  # fmt: skip
+        answer = _good(await self._http.call(Verb.ASK, "POST", f"{base}/project/save", key=key, json=wanted))
+        if (found := identifier(at(answer.json, "data.project_id"))) is None:
+            raise as_error(TABLE, UNREADABLE, answer, said_by(answer))
+        return found

@@ -173,8 +173,7 @@ class Yunwu(Provider):
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(family.table, answer, said_by(answer))
-        if error.code == "picture_not_fetched":
-            await self._pictures.forget(prepared.sent.get("uploads", []))
+        await self._pictures.learn(error.code, prepared.sent)
         raise error
 
     # --- poll and fetch ---------------------------------------------------------------------------------------------
@@ -197,7 +196,10 @@ class Yunwu(Provider):
             url = await self._further(family, job, body, base, key)
             if url is not None:
                 seen = replace(seen, status=RemoteStatus.SUCCEEDED, stage=None, url=url)
-        return _state(family, answer, seen)
+        state = _state(family, answer, seen)
+        if state.failure is not None:
+            await self._pictures.learn(state.failure.code, job.sent)
+        return state
 
     async def _look(self, place: JobAddress, base: str, key: Key | None) -> ProviderResponse:
         return await self._http.call(Verb.POLL, "GET", f"{base}{place.path}", key=key, params=place.query or None)

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key, Order, UploadCache
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
+from vidgen_core.providers.common.uploads import UploadedFiles, link_in
 from vidgen_core.providers.http.addresses import is_private
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_body import texts_at
-from vidgen_core.providers.http.links import resolve
+from vidgen_core.providers.http.error_mapping import refuses
 from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
 from vidgen_core.providers.yunwu.families.family import Inline, SentPictures
 from vidgen_core.providers.yunwu.responses import TABLE, said_by
@@ -36,6 +34,7 @@ class PictureSender:
         self._http = http
         self._copies = copies
         self._files = UploadedFiles(cache, LIFE)
+        self.learn = self._files.learn
 
     async def pictures(
         self, order: Order, way: Transport, inline: Inline, host: str, max_bytes: int, key: Key | None
@@ -44,7 +43,7 @@ class PictureSender:
 
         :param host: where they are uploaded to
         :raises FileError: as ``PictureCopies.jpeg``
-        :raises RemoteError: an upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
+        :raises RemoteError: as ``UploadedFiles.link``
         """
         params, facts = order.params, _Facts()
 
@@ -80,22 +79,9 @@ class PictureSender:
 
     async def _upload(self, picture: Path, host: str, name: str, key: Key | None) -> str:
         body = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
-        try:
-            answer = await self._http.call(Verb.UPLOAD, "POST", f"{host}/api/upload", key=key, body=body)
-        except RemoteError as error:
-            error.delivery = Delivery.NOT_SENT if error.delivery is Delivery.UNKNOWN else error.delivery
-            raise
-        link = next(
-            (found for text in texts_at(answer.json, "url", "data.url") if (found := resolve(text, host))), None
-        )
-        if answer.ok and link:
-            return link
-        raise refused_upload(TABLE, answer, said_by(answer), went_well=answer.ok)
-
-    async def forget(self, names: list[str]) -> None:
-        """Links that do not work any more."""
-        for name in names:
-            await self._files.forget(name)
+        answer = await self._http.call(Verb.UPLOAD, "POST", f"{host}/api/upload", key=key, body=body)
+        went_well = answer.ok and not refuses(answer.json)
+        return link_in(TABLE, answer, said_by(answer), host, "url", "data.url", went_well=went_well)
 
 
 class _Facts:

@@ -73,6 +73,7 @@ STORE_FAILURES: Final = {
 MOMENTS: Final = ("random", *AT_PROVIDER, *AT_COMMIT, *STORE_FAILURES)
 _SUBMITS: Final = ("/v1/video/create", "/api/v1/veo/generate", "/api/v1/jobs/createTask", "/v1/openapi/chat")
 _LOOKS: Final = ("/v1/video/query", "/api/v1/veo/record-info", "/api/v1/jobs/recordInfo", "/v1/openapi/chat/status")
+Process = subprocess.Popen[bytes]
 #: Figures that must be zero.
 BAD: Final = (
     "bought more often than asked",
@@ -232,21 +233,17 @@ def _run_to_a_moment(
     skip = chance.randrange(3)
     flag = folder / "armed"
     flag.unlink(missing_ok=True)
-    if moment in AT_COMMIT:
-        process = _start(environment, {"kill": moment, "armed": str(flag)})
-        watch.wait_for("answered", skip, flag.touch)
-    else:
-        process = _start(environment)
-        how = signal.SIGTERM if moment == "stop" else signal.SIGKILL
-        watch.wait_for(moment, skip, lambda: process.send_signal(how))
-    end = time.monotonic() + 60
-    while process.poll() is None and not watch.fired.wait(0.02) and time.monotonic() < end:
-        pass
-    try:
-        process.wait(chance.uniform(0.0, 1.5) if moment == "stop" else 20.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    faults: dict[str, str | int] | None = {"kill": moment, "armed": str(flag)} if moment in AT_COMMIT else None
+    with _started(environment, faults) as process:
+        if faults is not None:
+            watch.wait_for("answered", skip, flag.touch)
+        else:
+            how = signal.SIGTERM if moment == "stop" else signal.SIGKILL
+            watch.wait_for(moment, skip, lambda: process.send_signal(how))
+        end = time.monotonic() + 60
+        while process.poll() is None and not watch.fired.wait(0.02) and time.monotonic() < end:
+            pass
+        _ends_within(process, chance.uniform(0.0, 1.5) if moment == "stop" else 20.0)
     return int(watch.fired.is_set())
 
 
@@ -311,12 +308,8 @@ def _run_with_failing_store(environment: dict[str, str], moment: str, number: in
     hit = locations.home.parent / "hit"
     hit.unlink(missing_ok=True)
     faults: dict[str, str | int] = {"error": moment, "which": which, "times": 1 + 2 * (number % 2), "hit": str(hit)}
-    process = _start(environment, faults)
-    try:
-        process.wait(120)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with _started(environment, faults) as process:
+        _ends_within(process, 120)
     return int(hit.exists())
 
 
@@ -381,27 +374,35 @@ def _live(store: Store) -> int:
 _RUN: Final = ("run", "--until-done", "--json")
 
 
-def _start(environment: dict[str, str], faults: dict[str, str | int] | None = None) -> subprocess.Popen[bytes]:
+@contextmanager
+def _started(environment: dict[str, str], faults: dict[str, str | int] | None = None) -> Iterator[Process]:
+    """``vidgen run``, ended with the block at the latest."""
     command = [sys.executable, "-m", "vidgen_core", *_RUN]
     if faults is not None:
         command = [sys.executable, __file__, _AS_PRODUCT, json.dumps(faults)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _ends_within(process: Process, seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _run_and_kill(environment: dict[str, str], server: RehearsalServer, after: float) -> int:
     """One round; 0 when the run ended before it was killed."""
     heard = _heard(server)
-    process = _start(environment)
-    end = time.monotonic() + 60
-    while process.poll() is None and _heard(server) == heard and time.monotonic() < end:
-        time.sleep(0.02)
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return 1
-    return 0
+    with _started(environment) as process:
+        end = time.monotonic() + 60
+        while process.poll() is None and _heard(server) == heard and time.monotonic() < end:
+            time.sleep(0.02)
+        return int(not _ends_within(process, after))
 
 
 def _heard(server: RehearsalServer) -> int:
@@ -411,14 +412,8 @@ def _heard(server: RehearsalServer) -> int:
 
 
 def _run_to_the_end(environment: dict[str, str], longest: float = 300) -> bool:
-    process = _start(environment)
-    try:
-        process.wait(longest)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return False
-    return True
+    with _started(environment) as process:
+        return _ends_within(process, longest)
 
 
 def _figures(

@@ -23,7 +23,7 @@ from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.access.sessions import COOKIE
 
 #: Opens both sockets and keeps what comes of it.
-THEIRS = """<!doctype html><script>
+THEIRS = """<!doctype html><link rel="icon" href="data:,"><script>
 window.heard = []
 window.ended = 0
 for (const path of ["/_stcore/stream", "/api/ws?project=1"]) {

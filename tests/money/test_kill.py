@@ -67,6 +67,7 @@ def moments() -> list[object]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(450)  # a run whose store fails waits seconds after each failure, and has 120 of them
 @pytest.mark.parametrize(("moment", "mode"), moments())
 def test_a_kill_or_a_failing_store_in_that_moment_buys_nothing_twice(moment: str, mode: ProviderId) -> None:
     figures = benchmark().kill_rounds(mode, rounds=1, max_wait=5.0, moment=moment, shots=3)

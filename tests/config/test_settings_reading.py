@@ -1,6 +1,7 @@
 """Where values come from, and what is said about wrong ones."""
 
 import pytest
+from doubles import wait_until
 
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.loader import load_settings
@@ -248,6 +249,14 @@ def test_an_edited_file_counts_from_the_next_look_on(file: SettingsFile, locatio
 
     write(locations, "[runner]\nmax_concurrent = 7\n")
 
+    wait_until(lambda: file.current().runner.max_concurrent == 7)
+
+
+def test_what_was_changed_here_counts_at_once(file: SettingsFile) -> None:
+    assert file.current().runner.max_concurrent == 3
+
+    file.change({"runner.max_concurrent": 7})
+
     assert file.current().runner.max_concurrent == 7
 
 
@@ -262,15 +271,15 @@ def test_a_file_broken_meanwhile_keeps_the_last_good_settings(file: SettingsFile
     good = file.current()
 
     write(locations, 'mode = "kie')
-    kept = file.current()
 
-    assert kept is good
+    wait_until(lambda: file.current() and file.problem)
+    assert file.current() is good
     assert file.problem is not None
     assert file.problem.code == "settings_unreadable"
 
     write(locations, 'mode = "yunwu"')
 
-    assert file.current().mode is ProviderId("yunwu")
+    wait_until(lambda: file.current().mode is ProviderId("yunwu"))
     assert file.problem is None
 
 

@@ -23,7 +23,7 @@ from vidgen_core.domain.provider_settings import KeySettings
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
-#: Seconds until the settings of all machines are looked for again.
+#: Seconds until it is looked again whether others have changed the settings.
 LOOK_EVERY: Final = 0.3
 #: The section that stays in the file of each machine: it says where the others are.
 OWN: Final = "scale"
@@ -52,7 +52,7 @@ class SharedPlace(Protocol):
 
 
 class SettingsFile:
-    """The settings of a data home as they are now; safe to share between threads.
+    """The settings of a data home as they are now, what others change within ``LOOK_EVERY``; safe to share between threads.
 
     ``problem`` is the ``SettingsError`` of the last reading, while the last good settings stay in force.
     """
@@ -90,8 +90,8 @@ class SettingsFile:
             document = tomlkit.parse(read_text(self.path)) if read(self.path) else tomlkit.document()
             document.pop(OWN, None)
             place.replace(0, tomlkit.dumps(document))
-        with self._lock:
-            self._shared, self._seen = place, None
+        self._shared = place
+        self._look_anew()
 
     def current(self) -> Settings:
         """The settings; the file is read again only when it has changed, and the environment with it.
@@ -105,10 +105,19 @@ class SettingsFile:
             return self._settings
 
     def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY:
+            return
         seen = self._signature()
         if seen != self._seen:
             self._read_again()
             self._seen = seen
+        self._looked = now
+
+    def _look_anew(self) -> None:
+        """Read the settings again when they are asked for next: they have been changed here."""
+        with self._lock:
+            self._seen, self._looked = None, -LOOK_EVERY
 
     def _read_again(self) -> None:
         self._fixed = environment_names()
@@ -123,26 +132,19 @@ class SettingsFile:
             self.problem = None
 
     def _signature(self) -> object:
-        rev = self._look_there()
-        try:
-            stat = self.path.stat()
-        except OSError as error:
-            return error.errno, rev
-        self._make_private(stat)
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino, rev
-
-    def _look_there(self) -> int:
-        """The revision of the settings of all machines, as known now."""
-        now = time.monotonic()
-        if self._shared is not None and now - self._looked >= LOOK_EVERY:
+        if self._shared is not None:
             try:
                 self._known = self._shared.read() or SharedText(0, "")
             except StoreError:
                 # While the database is away what was known stays in force.
                 if self._settings is None:
                     raise
-            self._looked = now
-        return self._known.rev
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            return error.errno, self._known.rev
+        self._make_private(stat)
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino, self._known.rev
 
     def _make_private(self, stat: os.stat_result) -> None:
         """A file written by hand is usually readable by everybody, and holds keys."""
@@ -184,8 +186,7 @@ class SettingsFile:
                 break
         else:
             raise SettingsError("settings_locked", path=place.place)
-        with self._lock:
-            self._looked = -LOOK_EVERY
+        self._look_anew()
 
     def _changed(self, text: str, where: str, values: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
         """The text with ``values`` in it, and with keys bound to what they were entered for.
@@ -268,8 +269,7 @@ class SettingsFile:
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
-        with self._lock:
-            self._seen = None
+        self._look_anew()
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from browser_studio import (
     stop_server,
     until,
 )
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.dashboard.shell.shell import PAGES
@@ -254,6 +254,26 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
         # While the server was away the page could only complain.
         page.close()
         visitor.complaints.clear()
+
+
+def test_what_could_not_be_fetched_is_drawn_when_it_can(studio: Studio, visitor: Visitors) -> None:
+    project = studio.project("fetched later", 1)
+    page = visitor()
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route("**/part/*", lose)
+    go(page, studio.at(project))
+    until(page, lambda: {"header.js", "takes.js"} <= {url.rsplit("/", 1)[1].split("?")[0] for url in lost}, "the code")
+    page.unroute("**/part/*")
+
+    expect(page.locator(".st-key-header_line .pause")).to_be_visible()
+    [shot] = studio.vidgen.shots.ids(project.id)
+    expect(card(page, shot).get_by_role("button", name="Generate").first).to_be_visible()
+    visitor.complaints.clear()
 
 
 def test_what_is_typed_when_the_server_goes_is_kept_when_it_comes_back(tmp_path: Path, visitor: Visitors) -> None:

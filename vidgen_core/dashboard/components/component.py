@@ -20,18 +20,37 @@ from vidgen_core.dashboard.components.media import outside
 from vidgen_core.dashboard.session import Visit, session_value
 
 _LOADER: Final = """
-const at = (path) => new URL(path, document.baseURI)
-const styled = async (path) => new CSSStyleSheet().replace(await (await fetch(at(path))).text())
-const ready = Promise.all([import(at(CODE)), STYLE && styled(STYLE)])
+const at = (path, tries) => new URL(tries ? `${path}#${tries}` : path, document.baseURI)
+const styled = async (path) => {
+  const answer = await fetch(at(path))
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
+  return new CSSStyleSheet().replace(await answer.text())
+}
+let fetched, tries = 0
+// Some browsers remember that a module could not be fetched: another try has another address.
+const fetchOnce = () => fetched ??= Promise.all([import(at(CODE, tries)), STYLE && styled(STYLE)]).catch((error) => {
+  fetched = undefined
+  tries += 1
+  throw error
+})
 
 export default function (component) {
   let close, gone = false
-  ready.then(([part, style]) => {
+  const draw = async (pause) => {
+    let part, style
+    try {
+      [part, style] = await fetchOnce()
+    } catch {
+      // The server is away, or on its way back.
+      if (!gone) setTimeout(draw, pause, Math.min(2 * pause, 5000))
+      return
+    }
     if (gone) return
     const root = component.parentElement.getRootNode()
     if (style && !root.adoptedStyleSheets.includes(style)) root.adoptedStyleSheets.push(style)
     close = part.default({ ...component, data: JSON.parse(new TextDecoder().decode(component.data)) })
-  })
+  }
+  draw(250)
   return () => {
     gone = true
     if (close) close()

@@ -49,6 +49,34 @@ def test_what_was_received_is_gone_on_with(tmp_path: Path, clip: Path) -> None:
     assert again.finish().read_bytes() == data
 
 
+def test_what_the_source_says_of_a_file_stands_beside_it_until_it_is_complete(tmp_path: Path, clip: Path) -> None:
+    data, target = clip.read_bytes(), tmp_path / "v" / "take.mp4"
+    with PartFile(target) as first:
+        first.begin({"etag": "one"}, anew=True)
+        first.append(data[:5000])
+
+    again = PartFile(target)
+
+    assert again.source == {"etag": "one"}
+    again.append(data[5000:])
+    again.finish(len(data))
+    assert names(target.parent) == ["take.mp4"]
+
+
+def test_bytes_are_known_by_their_own_source_until_those_of_another_come(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "take.mp4")
+    part.begin({"etag": "one"}, anew=True)
+    part.append(b"one")
+
+    part.begin({"etag": "two"}, anew=True)
+
+    assert (part.received, part.source) == (3, {"etag": "one"})
+    part.append(b"other")
+    part.close()
+    again = PartFile(tmp_path / "take.mp4")
+    assert (again.received, again.source, again.path.read_bytes()) == (5, {"etag": "two"}, b"other")
+
+
 def test_a_restart_forgets_what_was_received(tmp_path: Path, clip: Path) -> None:
     part = PartFile(tmp_path / "take.mp4")
     part.append(b"from another file")

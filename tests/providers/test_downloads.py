@@ -96,11 +96,11 @@ def left(part: PartFile) -> list[str]:
     return sorted(path.name for path in part.path.parent.iterdir())
 
 
-async def test_a_file_comes_whole_and_leaves_nothing_else_behind(fetch, part) -> None:
+async def test_a_file_comes_whole_with_a_note_of_where_it_came_from(fetch, part) -> None:
     async with plain_server(Files()) as server:
         assert await fetch(server.url) == len(CONTENT)
     assert part.path.read_bytes() == CONTENT
-    assert left(part) == ["1.0-v1.mp4.part"]
+    assert left(part) == ["1.0-v1.mp4.part", "1.0-v1.mp4.part.json"]
 
 
 async def test_the_key_stays_at_home(fetch) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 import re
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
@@ -22,7 +20,7 @@ import httpx
 
 from vidgen_core.config.schema import DownloadSettings
 from vidgen_core.domain.errors import ErrorKind, RemoteError
-from vidgen_core.media.disk import ensure_free_space, translate_os_errors
+from vidgen_core.media.disk import ensure_free_space
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.addresses import AddressRefused, Rules
@@ -94,7 +92,7 @@ async def _settled(
         try:
             return await _attempt(http, url, part, key, home, limits)
         except _OtherFile:
-            _forget(part)
+            await asyncio.to_thread(part.restart)
     raise RemoteError("download_failed", kind=ErrorKind.NETWORK, status=416, host=_host(url))
 
 
@@ -162,15 +160,12 @@ class _OtherFile(Exception):
 async def _attempt(
     http: Http, url: str, part: PartFile, key: Key | None, home: str, limits: DownloadSettings
 ) -> int | None:
-    received = part.received
-    known = _recall(part) if received else {}
-    if received and known.get("encoded"):
+    if part.source.get("encoded"):
         # The bytes that came are not those that the other side counts.
-        _forget(part)
-        received, known = 0, {}
+        await asyncio.to_thread(part.restart)
     try:
-        async with _open(http, url, "GET", _headers(received, known), key, home) as response:
-            total = _agree(response, received, known)
+        async with _open(http, url, "GET", _headers(part.received, part.source), key, home) as response:
+            total = _agree(response, part.received, part.source)
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return total
             await _take(response, part, total, limits)
@@ -178,7 +173,6 @@ async def _attempt(
         raise local_error(error, url, key) from None
     if total is not None and part.received != total:
         raise RemoteError("download_incomplete", kind=ErrorKind.NETWORK, received=part.received, expected=total)
-    _note(part).unlink(missing_ok=True)
     return total
 
 
@@ -317,26 +311,29 @@ def _refusal(response: httpx.Response) -> RemoteError:
 
 
 async def _take(response: httpx.Response, part: PartFile, total: int | None, limits: DownloadSettings) -> None:
-    if response.status_code in _WHOLE:
-        _forget(part)
+    came = 0 if (anew := response.status_code in _WHOLE) else part.received
     if total is not None:
         _check_size(response, total, limits)
-    _remember(part, response, total)
+    part.begin(_source(response, total), anew=anew)
     # The whole of it with the first piece, then what is left whenever some megabytes have come.
-    needed, checked = total - part.received if total is not None else 0, part.received - SPACE_EVERY
+    needed, checked = total - came if total is not None else 0, came - SPACE_EVERY
     try:
         async for piece in _in_time(response, limits.min_rate):
             try:
-                _check_size(response, part.received + len(piece), limits)
+                _check_size(response, came + len(piece), limits)
             except RemoteError:
-                _forget(part)
+                await asyncio.to_thread(part.restart)
                 raise
-            if part.received - checked >= SPACE_EVERY:
-                checked = part.received
+            if came - checked >= SPACE_EVERY:
+                checked = came
                 await _append(part, piece, needed)
                 needed = 0
             else:
                 await _append(part, piece)
+            came += len(piece)
+        if not came:
+            # What was there before is not the file.
+            await _append(part, b"")
     finally:
         part.close()
 
@@ -410,31 +407,11 @@ async def _append(part: PartFile, piece: bytes, needed: int | None = None) -> No
         raise
 
 
-# --- what is known of the file that was begun -----------------------------------------------------------------------
-
-
-def _note(part: PartFile) -> Path:
-    return part.path.with_name(f"{part.path.name}.json")
-
-
-def _remember(part: PartFile, response: httpx.Response, total: int | None) -> None:
+def _source(response: httpx.Response, total: int | None) -> dict[str, str]:
+    """What an answer says of the file, by which another answer is known to be about the same one."""
     facts = {name: response.headers[name] for name in ("etag", "last-modified") if name in response.headers}
     if total is not None:
         facts["total"] = str(total)
     if _encoded(response):
         facts["encoded"] = "yes"
-    with translate_os_errors(part.path):
-        _note(part).write_text(json.dumps(facts), encoding="utf-8")
-
-
-def _recall(part: PartFile) -> dict[str, str]:
-    try:
-        facts = json.loads(_note(part).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(name): str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
-
-
-def _forget(part: PartFile) -> None:
-    part.restart()
-    _note(part).unlink(missing_ok=True)
+    return facts

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vidgen_core.db import Tx
-from vidgen_core.domain.errors import FileError, NotFound
+from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.shots import EDGES, NewCandidate, Shot, shape_of, side_lengths
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
@@ -36,8 +36,7 @@ async def store(active: ActiveTask, ctx: Context, part: PartFile, length: int | 
 def _keep_picture(active: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> NewCandidate:
     task = active.task
     part.close()
-    if length is not None and part.received != length:
-        raise FileError("download_incomplete", received=part.received, expected=length, path=str(part.target))
+    part.ensure_whole(length)
     facts = inspect_image(part.path)
     return NewCandidate(
         project_id=task.project_id,

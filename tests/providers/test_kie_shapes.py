@@ -517,11 +517,28 @@ async def test_the_balance_is_told_in_credits(kie, world) -> None:
     assert (await kie.test(KEY)).balance == Money(amount=Decimal("999940.0"), currency="credits")
 
 
-async def test_a_wrong_address_is_not_a_good_connection(kie, world) -> None:
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, "<html>not found</html>"), (404, '{"detail": "Not Found"}'), (500, '{"code": 500, "data": 0}'), (503, '{"data": 12}'),
+        (200, '{"code": 500, "msg": "Server Error", "data": 0}'), (200, '{"code": 429, "msg": "too many requests", "data": 0}'),
+        (200, '{"success": false, "data": 0}'), (200, '{"error": "x", "data": 3}'), (200, "null"), (302, ""), (204, ""),
+    ],
+)  # fmt: skip
+async def test_an_answer_that_refuses_is_no_good_connection_and_no_balance(kie, world, status, body) -> None:
     with respx.mock(base_url=world.server.url) as wire:
-        wire.get("/api/v1/chat/credit").respond(404, text="<html>not found</html>")
+        wire.get("/api/v1/chat/credit").respond(status, text=body)
         connection = await kie.test(KEY)
-    assert not connection.ok
+    assert (connection.ok, connection.balance) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "said", ['"1,200"', '"1200 credits"', "NaN", "1e999", "9" * 30, "true", "null", "[5]", '{"credits": 7}']
+)
+async def test_a_balance_that_is_no_number_is_unknown(kie, world, said) -> None:
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        wire.get("/api/v1/chat/credit").respond(text=f'{{"code": 200, "data": {said}}}')
+        assert await kie.balance(KEY) is None
 
 
 async def test_a_job_of_the_last_run_is_followed_where_it_was_sent(kie, world) -> None:

@@ -297,6 +297,74 @@ async def test_a_key_without_a_limit_of_its_own_asks_the_subscription(yunwu, wor
     assert (connection.balance.amount, connection.balance.currency) == (Decimal("75.0000"), "CNY")
 
 
+RELAY: dict[str, Any] = {"quota_per_unit": 500000, "usd_exchange_rate": 7}
+LEFT: dict[str, Any] = {"data": {"total_available": 5_000_000}}
+NO = httpx.Response(404)
+
+
+@pytest.mark.parametrize(
+    ("status", "on_key", "granted", "used", "left"),
+    [
+        ({"data": RELAY}, LEFT, NO, NO, "CNY 70.0000"),
+        ({"data": RELAY}, {"data": {"total_available": -5_000_000}}, NO, NO, "CNY -70.0000"),
+        # In whatever the relay displays.
+        ({"data": RELAY | {"quota_display_type": "USD"}}, NO, {"hard_limit_usd": 100}, {"total_usage": 2500}, "CNY 525.0000"),
+        ({"data": RELAY | {"quota_display_type": "TOKENS"}}, NO, {"hard_limit_usd": 50_000_000}, {"total_usage": 0}, "CNY 700.0000"),
+        ({"data": RELAY | {"quota_display_type": "TOKENS"}}, NO, {"hard_limit_usd": 200_000_000}, {"total_usage": 0}, "CNY 2800.0000"),
+        ({"data": RELAY | {"display_in_currency": False}}, NO, {"hard_limit_usd": 50_000_000}, {"total_usage": 0}, "CNY 700.0000"),
+        ({"data": {"quota_display_type": "TOKENS"}}, NO, {"hard_limit_usd": 50_000_000}, {"total_usage": 0}, None),
+        (NO, NO, {"hard_limit_usd": 100}, {"total_usage": 0}, None),
+        # Nothing is read out of a refusal.
+        (httpx.Response(500, json={"data": RELAY}), LEFT, NO, NO, None),
+        ({"success": False, "data": RELAY}, LEFT, NO, NO, None),
+        ({"data": RELAY}, httpx.Response(500, json={"data": {"total_available": 0}}), NO, NO, None),
+        ({"data": RELAY}, {"success": False, "data": {"total_available": 0}}, NO, NO, None),
+        ({"data": RELAY}, NO, {"error": {"message": "x"}, "hard_limit_usd": 0}, {"total_usage": 0}, None),
+        ({"data": RELAY}, NO, {"hard_limit_usd": 100}, httpx.Response(500, json={"total_usage": 0}), None),
+        # Numbers that none can be.
+        ({"data": RELAY}, {"data": {"total_available": 1e300}}, NO, NO, None),
+        ({"data": RELAY}, {"data": {"total_available": "5,000,000"}}, NO, NO, None),
+        ({"data": RELAY}, NO, {"hard_limit_usd": -1e300}, {"total_usage": 0}, None),
+        ({"data": RELAY}, NO, {"hard_limit_usd": 100}, {"total_usage": 1e40}, None),
+        ({"data": RELAY | {"quota_per_unit": 1e-300}}, LEFT, NO, NO, None),
+        ({"data": RELAY | {"quota_per_unit": -500000}}, LEFT, NO, NO, None),
+        ({"data": RELAY | {"usd_exchange_rate": 1e300}}, LEFT, NO, NO, "USD 10.0000"),
+        ({"data": RELAY | {"usd_exchange_rate": 1e-9}}, LEFT, NO, NO, "USD 10.0000"),
+    ],
+)  # fmt: skip
+async def test_a_balance_is_what_an_answer_says_and_nothing_else(
+    yunwu, world, status, on_key, granted, used, left
+) -> None:
+    paths = ("/api/status", "/api/usage/token/", "/v1/dashboard/billing/subscription", "/v1/dashboard/billing/usage")
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        for path, said in zip(paths, (status, on_key, granted, used), strict=True):
+            wire.get(path).mock(
+                return_value=said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
+            )
+        found = await yunwu.balance(KEY)
+    assert (found and f"{found.currency} {found.amount}") == left
+
+
+@pytest.mark.parametrize("more", [{"quota": 1e300}, {"quota": -1e300}, {"quota": "NaN"}])
+async def test_one_line_of_the_log_that_makes_no_sense_settles_the_others(yunwu, world, more) -> None:
+    rows = [{"task_id": "a", "quota": 500_000, "type": 2}, {"task_id": "b", "type": 2, **more}]
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/log/token").respond(json={"data": rows})
+        wire.get("/api/status").respond(json={"data": RELAY})
+        [job] = await yunwu.charges(datetime(2026, 1, 1, tzinfo=UTC), KEY) or ()
+    assert (job.remote_id, job.kept.amount) == ("a", Decimal("7.0000"))
+
+
+async def test_a_log_or_a_price_list_that_is_refused_says_nothing(yunwu, world) -> None:
+    rows = [{"task_id": "a", "quota": 500_000, "type": 2, "model_name": "veo3", "quota_type": 1, "model_price": 0.1}]
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/status").respond(json={"data": RELAY})
+        wire.get(path__regex="/api/(log|pricing).*").respond(json={"success": False, "message": "closed", "data": rows})
+        assert await yunwu.charges(datetime(2026, 1, 1, tzinfo=UTC), KEY) is None
+        with pytest.raises(RemoteError):
+            await yunwu.price_list()
+
+
 @pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(200, text="<html>"), httpx.ReadTimeout("x")])
 async def test_a_balance_nobody_tells_is_unknown_and_nothing_worse(yunwu, world, answer) -> None:
     with respx.mock(base_url=world.server.url) as wire:

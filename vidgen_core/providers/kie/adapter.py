@@ -412,9 +412,8 @@ class Kie(Provider):
 
     async def balance(self, key: Key | None) -> Money | None:
         answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)
-        said = said_by(answer)
-        if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
-            raise error_of(TABLE, answer, said)
+        if not went_well(answer):
+            raise error_of(TABLE, answer, said_by(answer))
         return _credits(at(answer.json, "data"))
 
     async def test(self, key: Key | None) -> Connection:

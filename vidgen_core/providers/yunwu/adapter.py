@@ -42,7 +42,15 @@ from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
 from vidgen_core.providers.http.error_body import at
-from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure, error_of, failure_of, job_in, refusal
+from vidgen_core.providers.http.error_mapping import (
+    CONTENT_REFUSED,
+    as_failure,
+    error_of,
+    failure_of,
+    job_in,
+    refusal,
+    refuses,
+)
 from vidgen_core.providers.http.job_status import of_job, read
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
@@ -235,8 +243,7 @@ class Yunwu(Provider):
 
     async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
         """Jobs of the order's model that were charged to the key since; None where the log does not name jobs."""
-        answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/log/token", key=key)
-        rows = at(answer.json, "data") if answer.ok else None
+        rows = at(await self._told("/api/log/token", key), "data")
         if not isinstance(rows, list):
             return None
         candidates = [row for row in rows if _may_be(row, order.model, since - LOG_PRECISION)]
@@ -249,11 +256,10 @@ class Yunwu(Provider):
 
     async def charges(self, since: datetime, key: Key | None) -> tuple[BilledJob, ...] | None:
         """What the key's log says of every job that it holds whole; None where it cannot be read."""
-        answer, status = await self._ask("/api/log/token", key), await self._ask("/api/status", key)
-        rows = at(answer.json, "data") if answer.ok else None
+        rows, status = at(await self._told("/api/log/token", key), "data"), await self._told("/api/status", key)
         if not isinstance(rows, list):
             return None
-        return billing.billed_jobs(rows, status.json, cut=len(rows) >= LOG_ROWS)
+        return billing.billed_jobs(rows, status, cut=len(rows) >= LOG_ROWS)
 
     async def refresh_models(self, key: Key | None) -> bool:
         base, asked = self.base_url, self._asked
@@ -261,8 +267,8 @@ class Yunwu(Provider):
             return False
         self._asked = base, time.monotonic()
         try:
-            answer = await self._http.call(Verb.ASK, "GET", f"{base}/v1/models", key=key)
-            listed = await self._listed(answer.json) if answer.ok else {}
+            models = await self._told("/v1/models", key)
+            listed = {} if models is None else await self._listed(models)
         except RemoteError:
             return False
         self._catalogue.keep(base, listed)
@@ -270,23 +276,24 @@ class Yunwu(Provider):
 
     async def price_list(self) -> tuple[ModelPrice, ...] | None:
         """The public list of prices, which needs no key; the models that it names are remembered."""
-        status = (await self._ask("/api/status", None)).json
-        listed = await self._ask("/api/pricing_new", None)
-        found = billing.prices(listed.json, status) if listed.ok else None
+        status = await self._told("/api/status", None)
+        listed = await self._told("/api/pricing_new", None)
+        found = billing.prices(listed, status)
         if found is None:
-            listed = await self._ask("/api/pricing", None)
-            if not listed.ok:
-                raise error_of(TABLE, listed, said_by(listed))
-            found = billing.prices(listed.json, status)
-        self._catalogue.keep(self.base_url, video_models(listed.json))
+            answer = await self._ask("/api/pricing", None)
+            if not _is_told(answer):
+                raise error_of(TABLE, answer, said_by(answer))
+            listed = answer.json
+            found = billing.prices(listed, status)
+        self._catalogue.keep(self.base_url, video_models(listed))
         return found
 
     # --- test -----------------------------------------------------------------------------------------------------
 
     async def test(self, key: Key | None) -> Connection:
         try:
-            answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/v1/models", key=key)
-            if not answer.ok or not isinstance(at(answer.json, "data"), list):
+            answer = await self._ask("/v1/models", key)
+            if not _is_told(answer) or not isinstance(at(answer.json, "data"), list):
                 raise error_of(TABLE, answer, said_by(answer))
         except RemoteError as error:
             return Connection(ok=False, failure=Failure.of(error))
@@ -297,16 +304,15 @@ class Yunwu(Provider):
         """The models of the key's list; routes that the public list of prices describes go before words of labels."""
         mine = video_models(models)
         try:
-            public = await self._ask("/api/pricing_new", None)
+            known = video_models(await self._told("/api/pricing_new", None))
         except RemoteError:
             return mine
-        known = video_models(public.json) if public.ok else {}
         return {name: known.get(name, one) for name, one in mine.items()} or known
 
     async def _balance(self, key: Key | None) -> Money | None:
         """What is left by the first way that tells; never an error, for generating does not depend on it."""
         try:
-            status = (await self._ask("/api/status", key)).json
+            status = await self._told("/api/status", key)
             for way in (self._left_on_key, self._left_of_subscription):
                 left = await way(key, status)
                 if left is not None:
@@ -316,26 +322,32 @@ class Yunwu(Provider):
         return None
 
     async def _left_on_key(self, key: Key | None, status: Any) -> Money | None:
-        data = at((await self._ask("/api/usage/token/", key)).json, "data")
-        unit, available = billing.number(at(status, "data.quota_per_unit")), billing.number(at(data, "total_available"))
-        if not unit or available is None or at(data, "unlimited_quota") is True:
+        data = at(await self._told("/api/usage/token/", key), "data")
+        unit, available = billing.unit_in(status), billing.number(at(data, "total_available"))
+        if unit is None or available is None or at(data, "unlimited_quota") is True:
             return None
         return billing.money_of(available / unit, status)
 
     async def _left_of_subscription(self, key: Key | None, status: Any) -> Money | None:
-        granted = billing.number(
-            at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd")
-        )
-        if granted is None or granted >= UNLIMITED:
+        granted = billing.number(at(await self._told("/v1/dashboard/billing/subscription", key), "hard_limit_usd"))
+        if granted is None or granted == UNLIMITED:
             return None
-        used = billing.number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
-        if used is None:
-            return None
-        # new-api counts both in the currency it displays, the usage in hundredths.
-        return billing.money_of(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
+        used = billing.number(at(await self._told("/v1/dashboard/billing/usage", key), "total_usage"))
+        # new-api counts both in what it displays, the usage in hundredths.
+        left = None if used is None else billing.displayed(granted - used / 100, status)
+        return left if left is not None and left.amount < UNLIMITED else None
+
+    async def _told(self, path: str, key: Key | None) -> Any:
+        """What the answer to a free question says; None where it is refused."""
+        answer = await self._ask(path, key)
+        return answer.json if _is_told(answer) else None
 
     async def _ask(self, path: str, key: Key | None) -> ProviderResponse:
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
+
+
+def _is_told(answer: ProviderResponse) -> bool:
+    return answer.ok and not refuses(answer.json)
 
 
 #: What of a request the ledger does not repeat: the prompt stands in the task, pictures are counted.

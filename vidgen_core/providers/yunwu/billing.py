@@ -5,7 +5,6 @@ New-API counts in quota units; ``/api/status`` names how many make a US dollar a
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -25,10 +24,20 @@ _REFUND: Final = 6
 _BY_CALL: Final = 1
 
 
+#: No amount, price or time that makes sense is larger.
+_MOST: Final = 10**15
+
+
 def number(value: Any) -> Decimal | None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _MOST:
         return None
     return Decimal(str(value))
+
+
+def unit_in(status: Any) -> Decimal | None:
+    """How many quota units make a US dollar; None where that is not said."""
+    unit = number(at(status, "data.quota_per_unit"))
+    return unit if unit is not None and unit >= 1 else None
 
 
 def time_of(stamp: Decimal) -> datetime:
@@ -37,12 +46,30 @@ def time_of(stamp: Decimal) -> datetime:
     return datetime.fromtimestamp(float(seconds), UTC)
 
 
-def money_of(amount: Decimal, status: Any, *, in_yuan: bool = False) -> Money:
+def money_of(amount: Decimal, status: Any) -> Money:
     """An amount in the relay's unit (a US dollar) as yuan, by the relay's own rate; without a rate in dollars."""
-    rate = Decimal(1) if in_yuan else number(at(status, "data.usd_exchange_rate"))
-    if rate is None or rate <= 0:
-        return Money(amount=amount.quantize(Decimal("0.0001")), currency="USD")
-    return Money(amount=(amount * rate).quantize(Decimal("0.0001")), currency="CNY")
+    rate = number(at(status, "data.usd_exchange_rate"))
+    if rate is None or not _is_factor(rate):
+        return _rounded(amount, "USD")
+    return _rounded(amount * rate, "CNY")
+
+
+def displayed(amount: Decimal, status: Any) -> Money | None:
+    """An amount in what the relay displays (new-api, controller/billing.go); None where that is not known."""
+    shown, unit = at(status, "data.quota_display_type"), unit_in(status)
+    if shown == "CNY":
+        return _rounded(amount, "CNY")
+    if shown == "TOKENS" or at(status, "data.display_in_currency") is False:
+        return money_of(amount / unit, status) if unit is not None else None
+    return money_of(amount, status) if isinstance(at(status, "data"), Mapping) else None
+
+
+def _rounded(amount: Decimal, currency: str) -> Money:
+    return Money(amount=amount.quantize(Decimal("0.0001")), currency=currency)
+
+
+def _is_factor(value: Decimal) -> bool:
+    return Decimal("0.001") < value < 1000
 
 
 def prices(body: Any, status: Any) -> tuple[ModelPrice, ...] | None:
@@ -77,7 +104,7 @@ def _price_of(row: Mapping[str, Any]) -> Decimal | None:
 def _ratio(value: Any) -> Decimal:
     """The factor of a group, 1 where none can be read."""
     factor = number(value)
-    return factor if factor is not None and 0 < factor < 1000 else Decimal(1)
+    return factor if factor is not None and _is_factor(factor) else Decimal(1)
 
 
 def billed_jobs(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[BilledJob, ...]:
@@ -89,8 +116,7 @@ def billed_jobs(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[BilledJ
     rows = list(rows)
     edge = oldest(rows) if cut else None
     whole: dict[str, bool] = {}
-    unit = number(at(status, "data.quota_per_unit"))
-    if not unit or unit <= 0:
+    if (unit := unit_in(status)) is None:
         return ()
     taken: defaultdict[str, Decimal] = defaultdict(Decimal)
     back: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -339,6 +339,42 @@ def test_a_row_that_is_struck_out_as_a_whole_is_left_out_like_a_hidden_one(folde
     assert [shot.prompt for shot in read(book, folder, ListChoice(hidden=True)).shots] == ["a", "struck", "in part"]
 
 
+RUNS = (
+    '<r><t xml:space="preserve">an </t></r><r><rPr><strike/></rPr><t xml:space="preserve">old </t></r><r><t>fox</t></r>'
+)
+SHARED = (
+    f'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>x</t></si><si>{RUNS}</si></sst>'
+)
+TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_letters_that_are_struck_out_within_a_cell_are_left_out_and_said(folder: Path, shared: bool) -> None:
+    data = saved(book_of(HEADER, ["1", None, "text", None], ["2", None, "b", None]))
+    sheet = "xl/worksheets/sheet1.xml"
+    cell = '<c r="C2" t="inlineStr"><is><t>text</t></is></c>'
+    if shared:
+        kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+        changed = {
+            sheet: (cell, '<c r="C2" t="s"><v>1</v></c>'),
+            "[Content_Types].xml": ("</Types>", f'<Override PartName="/xl/sharedStrings.xml" ContentType="{TYPE}"/></Types>'),
+            "xl/_rels/workbook.xml.rels": (
+                "</Relationships>", f'<Relationship Id="rIdS" Type="{kind}" Target="sharedStrings.xml"/></Relationships>',
+            ),
+        }  # fmt: skip
+        struck = with_parts(data, {"xl/sharedStrings.xml": SHARED}, changed)
+    else:
+        struck = with_parts(data, {}, {sheet: ("<is><t>text</t></is>", f"<is>{RUNS}</is>")})
+
+    plan = read_xlsx(struck, folder)
+
+    assert [shot.prompt for shot in plan.shots] == ["an fox", "b"]
+    assert [[(reason.code, reason.params) for reason in shot.reasons] for shot in plan.shots] == [
+        [("letters_struck", {"text": "old"})],
+        [],
+    ]
+
+
 def test_hidden_rows_and_columns_and_other_sheets_are_spoken_of(folder: Path) -> None:
     book = book_of(HEADER, ["1", None, "a", None], ["2", None, "hidden", None])
     book.active.title = "EP01"

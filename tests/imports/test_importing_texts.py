@@ -613,3 +613,58 @@ def test_speakers_and_lines_of_objects_are_spoken_lines(folder: Path) -> None:
     path.write_text('[{"画面": "a", "对白": [{"角色": "小红", "台词": "你好"}]}]')
 
     assert read_sources([path]).shots[0].script == "小红: 你好"
+
+
+PAGE = "<style>.x1{{color:red;text-decoration:line-through}}</style><table><tr><th>shot<th>prompt{}</table>"
+FLAT = (
+    '<office:document xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:style="s"><office:automatic-styles>'
+    '<style:style style:name="T1"><style:text-properties style:text-line-through-style="solid"/></style:style>'
+    '<style:style style:name="T2"><style:text-properties style:text-line-through-style="none"/></style:style>'
+    '</office:automatic-styles><table:table table:name="S">{}</table:table></office:document>'
+)
+FLAT_ROW = "<table:table-row>{}</table:table-row>"
+FLAT_CELL = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+
+
+def flat_row(*cells: str) -> str:
+    return FLAT_ROW.format("".join(map(FLAT_CELL.format, cells)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.html", PAGE.format("<tr><td>1<td>a <s>red</s> fox<tr><td><del>2</del><td><del>b</del>")),
+        ("p.html", PAGE.format("<tr><td>1<td>a <span style='text-decoration: line-through'>red</span> fox")),
+        ("p.html", PAGE.format("<tr><td>1<td>a <span class='x1'>red</span> fox<tr class='x1'><td>2<td>b")),
+        ("p.md", "| shot | prompt |\n|---|---|\n| 1 | a ~~red~~ fox |\n| ~~2~~ | ~~b~~ |\n"),
+        (
+            "p.fods",
+            FLAT.format(
+                flat_row("shot", "prompt")
+                + flat_row(
+                    "1",
+                    'a <text:span text:style-name="T1">red</text:span> <text:span text:style-name="T2">fox</text:span>',
+                )
+                + flat_row(
+                    '<text:span text:style-name="T1">2</text:span>', '<text:span text:style-name="T1">b</text:span>'
+                )
+            ),
+        ),
+    ],
+)
+def test_letters_that_are_struck_out_are_left_out_and_said(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(text)
+
+    (shot,) = read_sources([path]).shots
+
+    assert (shot.prompt, [(one.code, one.params) for one in shot.reasons]) == (
+        "a fox",
+        [("letters_struck", {"text": "red"})],
+    )
+
+
+def test_what_a_page_does_not_show_is_no_prompt(folder: Path) -> None:
+    rows = "<tr hidden><td>1<td>a<tr><td>2<td>b<span style='display:none'> secret</span><template>t</template><p hidden>u</p>!"
+
+    assert shots_of(folder, "p.html", PAGE.format(rows)) == [("2", "b!")]

@@ -126,3 +126,20 @@ def test_a_damaged_document_is_refused_in_a_sentence(tmp_path: Path, data: bytes
     assert not is_script(path)
     with pytest.raises(InputError, match="docx_broken"):
         read_sources([path])
+
+
+def test_letters_that_are_struck_out_or_hidden_are_no_prompt(tmp_path: Path) -> None:
+    document = document_of(["镜号", "提示词"], ["1", "a "], ["2", ""])
+    (table,) = document.tables
+    for text, name in (("red ", "strike"), ("blue ", "double_strike"), ("secret ", "hidden"), ("fox", "bold")):
+        setattr(table.cell(1, 1).paragraphs[0].add_run(text).font, name, True)
+    for cell, text in zip(table.rows[2].cells, ("2", "gone"), strict=True):
+        cell.text = ""
+        cell.paragraphs[0].add_run(text).font.strike = True
+
+    plan = read_sources([saved(document, tmp_path)])
+
+    assert [(shot.prompt, [reason.params for reason in shot.reasons]) for shot in plan.shots] == [
+        ("a fox", [{"text": "red … blue"}])
+    ]
+    assert [note.code for note in plan.notes] == ["rows_hidden"]

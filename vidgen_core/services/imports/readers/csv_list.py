@@ -22,7 +22,7 @@ from vidgen_core.services.imports.readers.bounds import check_rows, check_separa
 from vidgen_core.services.imports.readers.html_list import html_sheets
 from vidgen_core.services.imports.readers.pictures import names_picture
 from vidgen_core.services.imports.readers.records import record_sheet
-from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow
+from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow, struck
 from vidgen_core.services.imports.values import clean
 
 #: Lists with pictures inside (data URIs) are large; beyond this it is no list.
@@ -329,6 +329,7 @@ def _plain(cell: str) -> str:
     """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
     text = re.sub(r'!\[[^\[\]]*+\]\(<?([^()<>"]++)>?[^()]*+\)', r"\1", cell.replace("\\|", "|"))
     text = re.sub(r"<br\s*+/?>", "\n", text, flags=re.IGNORECASE).strip()
+    text = re.sub(r"~~(?! )([^~]++)~~", lambda found: struck(found[1]), text)
     if picture := _PICTURE_TAG.fullmatch(text):
         text = picture[2] or picture[3]
     if link := re.fullmatch(r"\[([^\[\]]*+)\]\(<?([^()<>\s]++)>?\)", text):

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text, struck
 from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, below, name_of
 
 _BODY: Final = "word/document.xml"
@@ -20,8 +20,8 @@ _BODY: Final = "word/document.xml"
 _WIDEST: Final = 200
 #: Elements around rows and cells that say where these come from.
 _AROUND: Final = frozenset({"sdt", "sdtContent", "customXml", "ins", "moveTo"})
-#: What is no text of a cell: properties, what was deleted, and what stands there for older readers only.
-_NO_TEXT: Final = frozenset({"pPr", "rPr", "del", "moveFrom", "Fallback"})
+#: What is no text of a cell: properties, what was deleted, how letters are read, and what stands there for older readers only.
+_NO_TEXT: Final = frozenset({"pPr", "rPr", "del", "moveFrom", "Fallback", "rt"})
 #: Column → what a merged cell shows in every row that it covers.
 _Covering = dict[int, tuple[str, Sequence[Picture]]]
 
@@ -108,6 +108,12 @@ def _span(cell: ET.Element) -> int:
     return min(int(said), _WIDEST) if said.isdecimal() and len(said) < 9 and int(said) else 1
 
 
+def _has(run: ET.Element, name: str) -> bool:
+    return any(
+        name_of(one) == name and attribute(one, "val") not in ("0", "false", "off") for one in _properties(run, "rPr")
+    )
+
+
 def _texts(element: ET.Element) -> Iterator[str]:
     for child in element:
         match name_of(child):
@@ -117,8 +123,14 @@ def _texts(element: ET.Element) -> Iterator[str]:
                 yield "\t"
             case "br" | "cr":
                 yield "\n"
+            case "noBreakHyphen":
+                yield "-"
             case "p":
                 yield from _texts(child)
                 yield "\n"
+            case "r" if _has(child, "vanish"):
+                pass
+            case "r" if _has(child, "strike") or _has(child, "dstrike"):
+                yield struck("".join(_texts(child)))
             case other if other not in _NO_TEXT:
                 yield from _texts(child)

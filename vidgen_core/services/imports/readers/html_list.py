@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text, struck
 
 #: Elements that begin a line of their own within a cell.
 _LINES = frozenset({"br", "p", "div", "li"})
+#: Elements without an end.
+_ALONE = frozenset({"img", "br", "input", "hr", "wbr", "col", "link", "meta", "source"})
+#: Elements whose content is not shown, and those whose letters are struck out.
+_UNSEEN, _CROSSED = frozenset({"script", "style", "template", "noscript"}), frozenset({"s", "del", "strike"})
+#: Classes that a style sheet strikes out.
+_CLASSES = re.compile(r"\.([\w-]++)\s*+\{[^{}]*?line-through", re.IGNORECASE)
 _NOT_SHOWN = re.compile(r"(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse))", re.IGNORECASE)
 
 
@@ -32,40 +38,56 @@ class _HtmlReader(HTMLParser):
         super().__init__()
         self.tables: list[list[TableRow]] = []
         self._open: list[_HtmlTable] = []
-        #: Inside of what no reader of the page sees.
-        self._unseen = 0
+        #: Elements that are open and not shown, or struck out, from the outermost: (name, whether it is not shown).
+        self._gone: list[tuple[str, bool]] = []
+        self._crossed: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag in ("script", "style"):
-            self._unseen += 1
-        elif tag == "table":
+        style = given.get("style", "")
+        unseen = tag in _UNSEEN or "hidden" in given or _NOT_SHOWN.search(style) is not None
+        crossed = tag in _CROSSED or "line-through" in style.casefold()
+        crossed = crossed or not self._crossed.isdisjoint(given.get("class", "").split())
+        if tag in ("td", "th", "tr", "table"):
+            # Their ends may be left out.
+            self._gone.clear()
+        if (unseen or crossed or any(tag == name for name, _ in self._gone)) and tag not in (*_ALONE, "tr", "table"):
+            self._gone.append((tag, unseen))
+        if tag == "table":
             self._open.append(_HtmlTable())
             self.tables.append(self._open[-1].rows)
         elif not self._open:
             return
         elif tag == "tr":
-            self._open[-1].begin_row(hidden=_NOT_SHOWN.search(given.get("style", "")) is not None)
+            self._open[-1].begin_row(hidden=unseen or crossed)
         elif tag in ("td", "th"):
             self._open[-1].begin_cell(_count(given, "colspan", 100), _count(given, "rowspan", 1000))
         elif tag == "img":
-            self._open[-1].say(f" {given.get('src', '')} ")
+            # Pages that load their pictures late have something small in their place.
+            self._say(f" {given.get('data-src') or given.get('data-original') or given.get('src', '')} ")
         elif tag == "a":
             self._open[-1].link = given.get("href", "")
         elif tag in _LINES:
-            self._open[-1].say("\n")
+            self._say("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._unseen = max(0, self._unseen - 1)
-        elif self._open and tag in ("td", "th", "tr", "table"):
+        if tag in [name for name, _ in self._gone]:
+            while self._gone.pop()[0] != tag:
+                pass
+        if self._open and tag in ("td", "th", "tr", "table"):
             self._open[-1].end_cell()
             if tag == "table":
                 self._open.pop()
 
     def handle_data(self, data: str) -> None:
-        if self._open and not self._unseen:
-            self._open[-1].say(re.sub(r"\s+", " ", data))
+        if self._gone and self._gone[-1][0] == "style":
+            self._crossed.update(_CLASSES.findall(data))
+        elif self._open:
+            self._say(re.sub(r"\s+", " ", data))
+
+    def _say(self, text: str) -> None:
+        if not any(unseen for _, unseen in self._gone):
+            self._open[-1].say(struck(text) if self._gone else text)
 
 
 def _count(given: dict[str, str], name: str, most: int) -> int:

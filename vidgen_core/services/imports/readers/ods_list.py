@@ -16,7 +16,7 @@ from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import date_as_shown
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, MOST_CELLS, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.table import Sheet, TableRow
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, struck
 from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, name_of
 
 _MOST_COLUMNS: Final = 200
@@ -38,7 +38,8 @@ def ods_sheets(source: Path | bytes, name: str) -> list[Sheet]:
             root = package.root("content.xml")
             if root is None:
                 raise Broken
-            return [_sheet(package, table) for table in root.iter() if name_of(table) == "table"]
+            styles = frozenset(_struck_styles(root))
+            return [_sheet(package, table, styles) for table in root.iter() if name_of(table) == "table"]
     except TooMuch as error:
         raise InputError(error.code, name=name, limit=error.limit) from None
     except (Broken, ET.ParseError, zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
@@ -53,7 +54,15 @@ def _packed(flat: bytes) -> bytes:
     return packed.getvalue()
 
 
-def _sheet(package: Package, table: ET.Element) -> Sheet:
+def _struck_styles(root: ET.Element) -> Iterator[str]:
+    """Names of the styles whose letters are struck out."""
+    for style in root.iter():
+        lines = (attribute(one, f"text-line-through-{kind}") for one in style for kind in ("style", "type"))
+        if name_of(style) == "style" and any(line not in ("", "none") for line in lines):
+            yield attribute(style, "name")
+
+
+def _sheet(package: Package, table: ET.Element, struck_styles: frozenset[str]) -> Sheet:
     grid: list[TableRow] = []
     #: Column → rows that a merged cell still covers, what it shows, and its pictures.
     covering: dict[int, tuple[int, str, Sequence[Picture]]] = {}
@@ -61,7 +70,7 @@ def _sheet(package: Package, table: ET.Element) -> Sheet:
     cells_left = MOST_CELLS
     for row in _rows(table):
         times = _repeated(row, "number-rows-repeated")
-        cells, pictures = _cells(package, row, covering)
+        cells, pictures = _cells(package, row, covering, struck_styles)
         hidden = attribute(row, "visibility") in _NOT_SHOWN
         if any(cells) or pictures:
             # The same row many times over is seldom meant, and a million times never.
@@ -96,7 +105,10 @@ def _repeated(element: ET.Element, name: str) -> int:
 
 
 def _cells(
-    package: Package, row: ET.Element, covering: dict[int, tuple[int, str, Sequence[Picture]]]
+    package: Package,
+    row: ET.Element,
+    covering: dict[int, tuple[int, str, Sequence[Picture]]],
+    struck_styles: frozenset[str],
 ) -> tuple[list[str], dict[int, Sequence[Picture]]]:
     cells: list[str] = []
     pictures: dict[int, Sequence[Picture]] = {}
@@ -105,7 +117,8 @@ def _cells(
         if name_of(cell) not in ("table-cell", "covered-table-cell"):
             continue
         times = min(_repeated(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells))
-        text = _text(cell)
+        text = _text(cell, struck_styles)
+        text = struck(text) if attribute(cell, "style-name") in struck_styles else text
         shown: Sequence[Picture] = [picture for picture in _pictures(package, cell) if picture]
         for _ in range(times):
             column = len(cells)
@@ -125,10 +138,10 @@ def _cells(
     return (cells, pictures) if own else ([], {})
 
 
-def _text(cell: ET.Element) -> str:
+def _text(cell: ET.Element, struck_styles: frozenset[str]) -> str:
     """What the cell shows: its paragraphs; of a date and a time what was typed."""
     kind, date, time = attribute(cell, "value-type"), attribute(cell, "date-value"), attribute(cell, "time-value")
-    lines = [_said(child) for child in cell if name_of(child) == "p"]
+    lines = [_said(child, struck_styles) for child in cell if name_of(child) == "p"]
     shown = untame("\n".join(lines))
     if kind == "date" and date:
         day = datetime.fromisoformat(date)
@@ -140,7 +153,7 @@ def _text(cell: ET.Element) -> str:
     return shown
 
 
-def _said(paragraph: ET.Element) -> str:
+def _said(paragraph: ET.Element, struck_styles: frozenset[str]) -> str:
     parts = [paragraph.text or ""]
     for child in paragraph:
         match name_of(child):
@@ -150,10 +163,11 @@ def _said(paragraph: ET.Element) -> str:
                 parts.append("\t")
             case "line-break":
                 parts.append("\n")
-            case "annotation":
+            case "annotation" | "ruby-text":
                 pass
             case _:
-                parts.append(_said(child))
+                said = _said(child, struck_styles)
+                parts.append(struck(said) if attribute(child, "style-name") in struck_styles else said)
         parts.append(child.tail or "")
     return "".join(parts)
 

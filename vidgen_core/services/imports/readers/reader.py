@@ -22,7 +22,13 @@ from vidgen_core.services.imports.readers.layout import arranged
 from vidgen_core.services.imports.readers.ods_list import ods_sheets
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import is_storyboard, read_storyboard, storyboard_sheet
-from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, inspect_tables, plan_sheets
+from vidgen_core.services.imports.readers.table import (
+    Sheet,
+    SheetInspection,
+    inspect_tables,
+    plan_sheets,
+    without_struck,
+)
 
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset({
@@ -186,7 +192,7 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
     if len(found) > 1:
         # Tables of a text have no names; people choose among them all the same.
         found = [sheet._replace(title=sheet.title or str(number)) for number, sheet in enumerate(found, 1)]
-    return [arranged(sheet, choice.columns) for sheet in found]
+    return [arranged(without_struck(sheet), choice.columns) for sheet in found]
 
 
 def is_script(path: Path) -> bool:

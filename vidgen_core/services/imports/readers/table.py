@@ -37,6 +37,33 @@ def cell_text(text: str) -> str:
     return "\n".join(filter(None, (line.strip() for line in text.split("\n"))))
 
 
+#: Around letters that are struck out; no text holds these signs.
+_STRUCK: Final = re.compile("\x0e([^\x0e\x0f]*+)\x0f?")
+
+
+def struck(text: str) -> str:
+    """Letters that are struck out, for ``without_struck``."""
+    return f"\x0e{text}\x0f" if text.strip() else ""
+
+
+def without_struck(sheet: Sheet) -> Sheet:
+    """The sheet without the letters that are struck out in cells that have others; rows that are struck out as a whole are hidden."""
+    return sheet._replace(
+        rows=[_unstruck(row) if any("\x0e" in cell for cell in row.cells) else row for row in sheet.rows]
+    )
+
+
+def _unstruck(row: TableRow) -> TableRow:
+    kept = [re.sub(" {2,}", " ", _STRUCK.sub("", cell)).strip() for cell in row.cells]
+    whole = [_STRUCK.sub(r"\1", cell) for cell in row.cells]
+    if not any(kept):
+        return row._replace(cells=whole, hidden=True)
+    gone = [part.strip() for cell, rest in zip(row.cells, kept, strict=True) if rest for part in _STRUCK.findall(cell)]
+    said = (Reason("letters_struck", {"text": " … ".join(gone)[:80]}),) if gone else ()
+    cells = [rest or cell for rest, cell in zip(kept, whole, strict=True)]
+    return row._replace(cells=cells, warnings=(*row.warnings, *said))
+
+
 class TableRow(NamedTuple):
     """One row of a sheet."""
 

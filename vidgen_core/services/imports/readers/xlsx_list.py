@@ -6,9 +6,10 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import openpyxl  # type: ignore[import-untyped]
@@ -21,7 +22,7 @@ from vidgen_core.services.imports.numbers import date_as_shown
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.table import Sheet, TableRow
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, struck
 from vidgen_core.services.imports.readers.xlsx_parts import Picture, Range, SheetParts, read_parts
 from vidgen_core.services.imports.values import is_link
 
@@ -90,7 +91,12 @@ def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
             grid.setdefault(row, [])
     rows = [
         _row(
-            index, grid[index], by_row.get(index, {}), unreckoned.get(index, ()), hidden=index in parts.hidden_rows
+            index,
+            grid[index],
+            by_row.get(index, {}),
+            unreckoned.get(index, ()),
+            parts.struck,
+            hidden=index in parts.hidden_rows,
         )._replace(links=links.get(index, {}))
         for index in sorted(grid)
     ]
@@ -138,18 +144,27 @@ def _row(
     cells: list[Any],
     pictures: dict[int, Sequence[Picture]],
     unreckoned: Sequence[int] = (),
+    in_parts: Mapping[tuple[int, int], str] = MappingProxyType({}),
     *,
     hidden: bool,
 ) -> TableRow:
-    texts = ["" if cell is None else _text(cell, is_picture=column in pictures) for column, cell in enumerate(cells)]
+    texts = [
+        "" if cell is None else _shown(cell, in_parts, is_picture=column in pictures)
+        for column, cell in enumerate(cells)
+    ]
     errors = [
         Reason("cell_error", {"value": str(cell.value)[:20], "column": get_column_letter(column + 1)})
         for column, cell in enumerate(cells)
         if cell is not None and cell.data_type == "e" and column not in pictures
     ] + [Reason("cell_unreckoned", {"column": get_column_letter(column + 1)}) for column in unreckoned]
-    filled = [cell for cell in cells if cell is not None and cell.value not in (None, "")]
-    struck = bool(filled) and all(cell.font is not None and cell.font.strike for cell in filled)
-    return TableRow(index + 1, texts, pictures, hidden or struck, warnings=tuple(errors))
+    return TableRow(index + 1, texts, pictures, hidden, warnings=tuple(errors))
+
+
+def _shown(cell: Any, in_parts: Mapping[tuple[int, int], str], *, is_picture: bool) -> str:
+    text = _text(cell, is_picture=is_picture)
+    if text and cell.font is not None and cell.font.strike:
+        return struck(text)
+    return untame(_letters(in_part)) if text and (in_part := in_parts.get((cell.row - 1, cell.column - 1))) else text
 
 
 def _text(cell: Any, *, is_picture: bool) -> str:
@@ -175,8 +190,12 @@ def _text(cell: Any, *, is_picture: bool) -> str:
         case datetime() | date():
             return date_as_shown(value, getattr(cell, "number_format", "") or "")
         case _:
-            # As the format writes letters that XML cannot hold (ECMA-376 part 1, ST_Xstring).
-            return untame(re.sub(r"_x(00[01][0-9A-Fa-f]|005[Ff])_", lambda found: chr(int(found[1], 16)), str(value)))
+            return untame(_letters(str(value)))
+
+
+def _letters(text: str) -> str:
+    """Letters that XML cannot hold, as the format writes them (ECMA-376 part 1, ST_Xstring)."""
+    return re.sub(r"_x(00[01][0-9A-Fa-f]|005[Ff])_", lambda found: chr(int(found[1], 16)), text)
 
 
 def _clock(length: timedelta) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+from vidgen_core.services.imports.readers.table import struck
+
 #: Of a picture in the package, or a link that is fetched like one in a cell.
 Picture = bytes | str
 #: English metric units of a point and of a pixel.
@@ -47,6 +49,8 @@ class SheetParts(NamedTuple):
     unreckoned: frozenset[tuple[int, int]]
     #: Cells that show the picture to which another cell has the link.
     shown: dict[tuple[int, int], tuple[int, int]]
+    #: Texts of which a part is struck out, with its marks (``table.struck``).
+    struck: dict[tuple[int, int], str]
 
 
 def name_of(element: ET.Element) -> str:
@@ -109,6 +113,11 @@ class Package:
                 if data is not None and name_of(element) == "row":
                     data.clear()
 
+    def mentions(self, part: str, word: bytes) -> bool:
+        """Whether a word stands anywhere in a part; of most parts nobody needs to know more."""
+        name = self._names.get(part.casefold())
+        return name is not None and word in self._archive.read(name)
+
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """Id → (kind, target): a part of this package, or a link."""
         folder, _, file = part.rpartition("/")
@@ -145,21 +154,53 @@ def read_parts(archive: zipfile.ZipFile) -> list[SheetParts]:
         return []
     targets = package.relations(book)
     in_cells = _InCells(package, book)
+    struck_strings = _struck_strings(package, book)
     found = []
     for sheet in below(root, "sheet"):
         kind, part = targets.get(attribute(sheet, "id"), ("", ""))
         if kind == "worksheet":
-            found.append(_sheet(package, part, sheet.get("name", ""), sheet.get("state", "visible"), in_cells))
+            found.append(
+                _sheet(package, part, sheet.get("name", ""), sheet.get("state", "visible"), in_cells, struck_strings)
+            )
     return found
 
 
-def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCells) -> SheetParts:
+def _struck_strings(package: Package, book: str) -> dict[str, str]:
+    """The shared strings of which a part is struck out, by their places."""
+    part = next(iter(package.related(book, "sharedStrings")), "")
+    if not package.mentions(part, b"strike"):
+        return {}
+    return {
+        str(place): text
+        for place, held in enumerate(one for one in package.elements(part) if name_of(one) == "si")
+        if (text := _struck_in_part(held))
+    }
+
+
+def _struck_in_part(held: ET.Element) -> str:
+    """A text with marks around the parts that are struck out; empty without any."""
+    runs = [
+        ("".join(one.text or "" for one in run if name_of(one) == "t"), any(map(_strikes, below(run, "strike"))))
+        for run in held
+        if name_of(run) == "r"
+    ]
+    return "".join(struck(text) if gone else text for text, gone in runs) if any(gone for _, gone in runs) else ""
+
+
+def _strikes(element: ET.Element) -> bool:
+    return element.get("val") not in ("0", "false")
+
+
+def _sheet(
+    package: Package, part: str, title: str, state: str, in_cells: _InCells, struck_strings: dict[str, str]
+) -> SheetParts:
     grid = _Grid()
     merged: list[Range] = []
     pictures: dict[tuple[int, int], list[Picture]] = {}
     links: dict[tuple[int, int], str] = {}
     unreckoned: set[tuple[int, int]] = set()
     shown: dict[tuple[int, int], tuple[int, int]] = {}
+    struck_cells: dict[tuple[int, int], str] = {}
     targets = package.relations(part)
     for element in package.elements(part):
         match name_of(element):
@@ -170,6 +211,7 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
                     pictures[place] = [picture]
                 elif place:
                     _take_formula(element, place, links, unreckoned, shown)
+                    struck_cells |= _struck_text(element, place, struck_strings)
             case "hyperlink":
                 place = cell_place(element.get("ref", "").partition(":")[0])
                 target = targets.get(attribute(element, "id"), ("", ""))[1]
@@ -188,8 +230,17 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
         for place, picture in _drawn(package, drawing, grid):
             pictures.setdefault(place, []).append(picture)
     hidden_rows, hidden_columns = frozenset(grid.hidden_rows), frozenset(grid.hidden_columns)
-    found = tuple(merged), hidden_rows, hidden_columns, pictures, links, frozenset(unreckoned), shown
+    found = tuple(merged), hidden_rows, hidden_columns, pictures, links, frozenset(unreckoned), shown, struck_cells
     return SheetParts(title, state != "visible", *found)
+
+
+def _struck_text(cell: ET.Element, place: tuple[int, int], strings: dict[str, str]) -> dict[tuple[int, int], str]:
+    kind = cell.get("t")
+    if kind == "inlineStr":
+        text = "".join(map(_struck_in_part, below(cell, "is")))
+    else:
+        text = strings.get(next((one.text or "" for one in cell if name_of(one) == "v"), ""), "") if kind == "s" else ""
+    return {place: text} if text else {}
 
 
 def _take_formula(

@@ -10,12 +10,14 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.providers.base import CallbackMessage
+from vidgen_core.providers.http.cleaning import clean_text, identifier
 from vidgen_core.providers.kie.spec import KieSettings
 
 #: Seconds that the sender's clock may differ from ours.
@@ -44,7 +46,7 @@ def check(key: str, job: str, timestamp: str, signature: str, now: float) -> Non
     if not hmac.compare_digest(sign(key, job, timestamp).encode(), signature.strip().encode("utf-8", "replace")):
         raise Refused("callback_forged", kind=ErrorKind.AUTH)
     # Signed by somebody who knows the key, so it is a number unless they erred.
-    if not (timestamp.isascii() and timestamp.isdigit()) or abs(now - int(timestamp)) > WINDOW:
+    if not re.fullmatch("[0-9]{1,15}", timestamp) or abs(now - int(timestamp)) > WINDOW:
         raise Refused("callback_late", kind=ErrorKind.AUTH)
 
 
@@ -62,6 +64,6 @@ def _job(body: bytes) -> str:
     data = message.get("data") if isinstance(message, dict) else None
     inner = data if isinstance(data, dict) else {}
     job = inner.get("taskId") or inner.get("task_id")
-    if not isinstance(job, str) or not 0 < len(job) <= _LONGEST_ID:
+    if not isinstance(job, str) or len(job) > _LONGEST_ID or identifier(clean_text(job)) != job:
         raise InputError("callback_without_job")
     return job

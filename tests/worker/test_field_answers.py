@@ -14,9 +14,12 @@ from runner_bench import Bench
 
 from vidgen_core.db import Store
 from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.media.sample_art import write_sample
 from vidgen_core.providers.yunwu.adapter import Yunwu
+from vidgen_core.worker.steps.submit import OVERLOADED_TRIES
 from vidgen_core.worker.worker import Worker
 
 Answered = tuple[int, Any]
@@ -29,7 +32,9 @@ class Gateway:
     def __init__(self) -> None:
         self.create: Callable[[int], Answered] = lambda n: (200, {"id": f"job-{n}"})
         self.query: Callable[[str], Answered] = lambda _: (200, {"status": "processing"})
+        self.upload: Callable[[int], Answered] = lambda n: (200, {"url": f"https://cdn.example.com/{n}.jpg"})
         self.ordered = 0
+        self.uploaded = 0
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +47,10 @@ class Gateway:
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/api/upload":
+                    gateway.uploaded += 1
+                    self._answer(gateway.upload(gateway.uploaded))
+                    return
                 gateway.ordered += 1
                 self._answer(gateway.create(gateway.ordered))
 
@@ -114,6 +123,62 @@ def test_words_without_an_id_are_ordered_once(
     assert failed.failure is not None
     assert failed.failure.kind is ErrorKind.SUBMIT_UNKNOWN
     assert gateway.ordered == 1
+
+
+@pytest.fixture
+def pictured(bench: Bench, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> GenerationParams:
+    """A task whose picture is uploaded first."""
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__UPLOAD_URL", gateway.url)
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__IMAGES", "upload")
+    write_sample(bench.locations.images / "a.png", 7, 48, 64)
+    return GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P", image="a.png")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "uploads"),
+    [
+        ((413, {"message": "file too large"}), "upload_refused", 1),
+        ((200, {"success": False, "message": "sensitive content"}), "image_refused", 1),
+        ((200, {"created": 1}), "upload_without_link", OVERLOADED_TRIES + 1),
+        ((200, {"url": "error"}), "upload_without_link", OVERLOADED_TRIES + 1),
+    ],
+)
+def test_a_refused_upload_ends_its_task_alone_and_nothing_is_ordered(
+    bench: Bench,
+    gateway: Gateway,
+    run: Callable[[], None],
+    pictured: GenerationParams,
+    answer: Answered,
+    code: str,
+    uploads: int,
+) -> None:
+    gateway.upload = lambda _: answer
+    gateway.query = lambda _: (200, {"status": "failed", "fail_reason": "no"})
+    [task] = bench.queue(model="veo3.1", params=pictured)
+    run()
+
+    failed = ended(bench, task)
+
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.failure.charged) == (code, ChargeStatus.NONE)
+    assert (gateway.uploaded, gateway.ordered) == (uploads, 0)
+    [other] = bench.queue()
+    ended(bench, other)
+    assert gateway.ordered == 1
+
+
+def test_a_page_in_place_of_an_answer_to_an_upload_is_waited_out(
+    bench: Bench, gateway: Gateway, run: Callable[[], None], pictured: GenerationParams
+) -> None:
+    page = b"<!doctype html><html>Sign in to the network</html>"
+    gateway.upload = lambda n: (403, page) if n < 3 else (200, {"url": "/a.jpg"})
+    gateway.query = lambda _: (200, {"status": "failed", "fail_reason": "no"})
+    [task] = bench.queue(model="veo3.1", params=pictured)
+    run()
+
+    ended(bench, task)
+
+    assert (gateway.uploaded, gateway.ordered) == (3, 1)
 
 
 def test_what_the_provider_says_of_what_was_sent_is_bought_once_and_told(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +19,14 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import GenerationMode, ShotReference
-from vidgen_core.providers.base import Key, Provider, ReferencePicture, RemoteStatus
+from vidgen_core.providers.base import (
+    WAITING_FOR_CONFIRMATION,
+    Key,
+    Provider,
+    ReferencePicture,
+    RemoteState,
+    RemoteStatus,
+)
 from vidgen_core.providers.lovart.adapter import Lovart
 from vidgen_core.providers.lovart.prompt_text import message, request
 
@@ -210,6 +219,65 @@ async def test_an_early_done_is_not_believed(provider, key, world) -> None:
     job = await send(provider, world.order(provider, "[[done-too-early]]"), key)
     assert (await provider.poll(job, key)).status is RemoteStatus.RUNNING
     assert (await finish(provider, job, key, world)).status is RemoteStatus.SUCCEEDED
+
+
+SHOWN = {
+    "items": [
+        {"type": "generator", "artifacts": [{"type": "video", "content": "https://cdn.example.com/7.mp4?sig=%d"}]}
+    ]
+}
+
+
+async def looked_at(provider: Lovart, key: Key, world: World, looks: list[tuple[Any, Any]]) -> list[RemoteState]:
+    """What becomes of looks at one thread, each with what the thread says of itself and what it has brought."""
+    job = await send(provider, world.order(provider), key)
+    job = job.model_copy(update={"submitted_at": datetime.now(UTC) - timedelta(minutes=1)})
+    states = []
+    for number, (status, result) in enumerate(looks):
+        with respx.mock(base_url=world.server.url) as wire:
+            wire.get(path="/v1/openapi/chat/status").respond(json={"code": 0, "data": status})
+            wire.get(path="/v1/openapi/chat/result").respond(
+                text=json.dumps({"code": 0, "data": result}).replace("%d", f"{number}")
+            )
+            states.append(await provider.poll(job, key))
+    return states
+
+
+@pytest.mark.parametrize("word", ["idle", "ready", "settled", "空闲", None])
+async def test_a_thread_in_a_word_that_nobody_knows_has_ended_when_its_video_stays(
+    provider, key, world, monkeypatch, word
+) -> None:
+    status = {"status": word}
+    assert not {state.url for state in await looked_at(provider, key, world, [(status, SHOWN)] * 3)} - {None}
+    monkeypatch.setattr("vidgen_core.providers.lovart.api.STAYS", 0.0)
+    states = await looked_at(provider, key, world, [(status, {}), *[(status, SHOWN)] * 2])
+    assert [state.status for state in states] == [*[RemoteStatus.UNKNOWN] * 2, RemoteStatus.SUCCEEDED]
+    assert states[-1].url == "https://cdn.example.com/7.mp4?sig=2"
+
+
+async def test_a_video_that_the_agent_replaces_is_not_taken(provider, key, world, monkeypatch) -> None:
+    monkeypatch.setattr("vidgen_core.providers.lovart.api.STAYS", 0.0)
+    other = json.loads(json.dumps(SHOWN).replace("7.mp4", "8.mp4"))
+    shown = [SHOWN, other, SHOWN, {}, SHOWN, other]
+    states = await looked_at(provider, key, world, [({"status": "idle"}, result) for result in shown])
+    assert {state.status for state in states} == {RemoteStatus.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"status": "running"}, {"status": "editing"}, {"status": "queued"}, {"status": "idle", "done": False}, {"status": "idle", "progress": 40}],
+)  # fmt: skip
+async def test_the_video_of_a_thread_that_goes_on_is_not_taken(provider, key, world, monkeypatch, status) -> None:
+    monkeypatch.setattr("vidgen_core.providers.lovart.api.STAYS", 0.0)
+    states = await looked_at(provider, key, world, [(status, SHOWN)] * 3)
+    assert RemoteStatus.SUCCEEDED not in {state.status for state in states}
+
+
+@pytest.mark.parametrize("word", ["waiting", "idle", "paused"])
+async def test_a_question_is_found_whatever_the_thread_says_of_itself(provider, key, world, word) -> None:
+    asks = {"pending_confirmation": {"estimated_cost": 30}}
+    [state] = await looked_at(provider, key, world, [({"status": word}, asks)])
+    assert (state.stage, state.confirmation) == (WAITING_FOR_CONFIRMATION, Money(amount="30", currency="credits"))
 
 
 async def test_words_instead_of_a_video_are_a_failure_in_those_words(provider, key, world) -> None:

@@ -250,7 +250,7 @@ async def outcome(
         named = films or [one for one in named if one.points > 0]
         done = (bool(films) and _ends_with_a_link(seen, ended)) or (
             # A word that nobody knows: the link itself says whether the video is there.
-            bool(named) and _may_have_ended(seen, ended) and await probe(named[0].url) is True
+            bool(named) and may_have_ended(seen, ended) and await probe(named[0].url) is True
         )
         if not done:
             return LinkOutcome(seen.status, seen.word, seen.progress)
@@ -273,7 +273,7 @@ def _ends_with_a_link(seen: Reading, ended: bool | None) -> bool:
     return seen.word is None and ended is None and seen.progress in (None, 100)
 
 
-def _may_have_ended(seen: Reading, ended: bool | None) -> bool:
+def may_have_ended(seen: Reading, ended: bool | None) -> bool:
     """Whether nothing that is known says that a job goes on or has failed."""
     goes_on = _GOES_ON.search((seen.word or "").strip())
     unknown = {RemoteStatus.UNKNOWN}.issuperset(seen.all)

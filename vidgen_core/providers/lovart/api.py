@@ -7,6 +7,7 @@ wants confirmed is named by ``poll``, which never says yes.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,7 @@ from vidgen_core.providers.lovart.responses import (
     failure_of,
     filtered_in,
     is_answered,
+    may_have_ended,
     pending_in,
     reason_in,
     said_by,
@@ -71,8 +73,10 @@ CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
 #: Where the answer to a message names its thread.
 ID_PATHS: Final = ("data.thread_id", "data.threadId", "thread_id")
 _ENDED: Final = frozenset({RemoteStatus.SUCCEEDED, RemoteStatus.FAILED})
-#: A thread that runs may be waiting for a yes from here on.
+#: A thread that has not ended may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
+#: Seconds for which a video must stay what it is before a thread has ended that says so by no word that is known: agents mend what went wrong.
+STAYS: Final = 60.0
 
 
 class LovartApi:
@@ -88,6 +92,8 @@ class LovartApi:
         self._http = http
         self._pictures = PictureCopies(locations.home / "requests" / ProviderId("lovart"))
         self._preparations = Preparations(http, uploads or MemoryUploads())
+        #: The video of a thread in a word that nobody knows, and since when it is that one (monotonic).
+        self._videos: dict[str, tuple[str, float]] = {}
 
     @property
     def _own(self) -> LovartSettings:
@@ -137,7 +143,7 @@ class LovartApi:
             await asyncio.sleep(self._own.settle)
             answer = await self._look(job, "chat/status", key)
         status, word = status_in(answer)
-        if status in _ENDED or (status is RemoteStatus.RUNNING and _may_ask(job)):
+        if status in _ENDED or (status is not RemoteStatus.CANCELLED and _may_ask(job)):
             return await self._result(job, answer, key)
         return RemoteState(status=status, stage=word, evidence=answer.evidence)
 
@@ -153,10 +159,25 @@ class LovartApi:
             return RemoteState(
                 status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
             )
-        state = _state(seen, answer, job.base_url or self.base_url)
+        base = job.base_url or self.base_url
+        state = _state(seen, answer, base)
+        if state.status is RemoteStatus.UNKNOWN and may_have_ended(seen):
+            _, url = video_in(answer, base)
+            if self._stays(job, url):
+                return state.model_copy(update={"status": RemoteStatus.SUCCEEDED, "url": url})
         if state.failure is not None:
             await self._preparations.learn(state.failure.code, job.sent)
         return state
+
+    def _stays(self, job: RemoteJob, url: str | None) -> bool:
+        """Whether a thread has had this video, however its link is signed, for as long as ``STAYS``."""
+        video, now = (url or "").partition("?")[0], time.monotonic()
+        before, since = self._videos.pop(job.remote_id, ("", now))
+        if video and video == before and now - since >= STAYS:
+            return True
+        if video:
+            self._videos[job.remote_id] = video, since if video == before else now
+        return False
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
@@ -245,7 +266,7 @@ def _thread(job: RemoteJob) -> str:
 
 
 def _may_ask(job: RemoteJob) -> bool:
-    """A running thread can hide a question in its result (the published client looks after some twenty seconds)."""
+    """A thread can hide a question in its result (the published client looks after some twenty seconds)."""
     return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
 
 

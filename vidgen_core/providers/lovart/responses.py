@@ -15,6 +15,7 @@ from vidgen_core.domain.errors import Delivery, ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.http import links
 from vidgen_core.providers.http.cleaning import DEEPEST, clean, read_json, whole
 from vidgen_core.providers.http.client import ProviderResponse
 from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, texts_at
@@ -38,7 +39,7 @@ from vidgen_core.providers.http.error_mapping import (
     rule,
     words,
 )
-from vidgen_core.providers.http.job_status import read
+from vidgen_core.providers.http.job_status import ended_in, read, read_values, values
 from vidgen_core.providers.http.links import candidates, resolve
 
 THREAD_BUSY: Final = Classification(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
@@ -101,6 +102,12 @@ def status_in(answer: ProviderResponse) -> tuple[RemoteStatus, str | None]:
     seen = read(_without_the_order(answer.json))
     word = seen.word.lower() if seen.word else None
     return _STATUSES.get(word or "", seen.status), word
+
+
+def may_have_ended(answer: ProviderResponse) -> bool:
+    """Whether nothing that is known says that a thread goes on or has failed."""
+    found = list(values(_without_the_order(answer.json)))
+    return links.may_have_ended(read_values(found), ended_in(found))
 
 
 def pending_in(answer: ProviderResponse) -> tuple[bool, Money | None]:

@@ -7,13 +7,16 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 from doubles import free_port, wait_until
 
@@ -93,6 +96,21 @@ class Postgres:
         self.stop()
         self.start()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """None of its processes goes on meanwhile; all connections stay."""
+        assert self._server is not None
+        server = psutil.Process(self._server.pid)
+        server.suspend()
+        processes = [server, *server.children()]
+        try:
+            for process in processes:
+                process.suspend()
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def url(self, database: str) -> str:
         return f"postgresql://vidgen@127.0.0.1:{self.port}/{database}"
 
@@ -122,6 +140,59 @@ class Postgres:
 
     def drop(self, url: str) -> None:
         self.run(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+class Network:
+    """A way to the server that can be cut: then nothing comes through in either direction, and no end is told."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.is_open, self.lets_answers_through = threading.Event(), threading.Event()
+        self.is_open.set()
+        self.lets_answers_through.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._ends: list[socket.socket] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self._listening.accept()
+                self._ends.append(here)
+                there = socket.create_connection(("127.0.0.1", self._port))
+                self._ends.append(there)
+                for source, target, way in (
+                    (here, there, self.is_open),
+                    (there, here, self.lets_answers_through),
+                ):
+                    threading.Thread(target=self._pass_on, args=(source, target, way), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, way: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while received := source.recv(65536):
+                self.is_open.wait()
+                way.wait()
+                target.sendall(received)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def way_to(self, url: str) -> str:
+        """The address of a database through it; a new connection is given up after the least that the driver waits."""
+        before, _, name = url.rpartition(":")
+        return f"{before}:{self.port}/{name.partition('/')[2]}?connect_timeout=2"
+
+    def close(self) -> None:
+        self.is_open.set()
+        self.lets_answers_through.set()
+        # Closed alone, it would be waited on for ever.
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(60)
+        for end in (self._listening, *self._ends):
+            end.close()
 
 
 @contextmanager

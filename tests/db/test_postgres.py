@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
@@ -20,8 +18,8 @@ from random import Random
 import psycopg
 import pytest
 from doubles import wait_until
-from postgres_server import Postgres
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, delete, event, insert, select, update
+from postgres_server import Network, Postgres
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, delete, event, insert, select, text, update
 from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
 from test_figures import lives, rows
 
@@ -337,30 +335,102 @@ def test_changes_are_told_to_all_machines_as_they_are_committed(
     assert not told.is_set()
 
 
-def sessions(url: str) -> set[int]:
-    """The processes of the server that have a database open, without the one that is asked."""
-    with closing(psycopg.connect(url)) as connection:
-        mine = "datname = current_database() AND pid <> pg_backend_pid()"
-        return {pid for (pid,) in connection.execute(f"SELECT pid FROM pg_stat_activity WHERE {mine}")}  # noqa: S608
+@pytest.fixture
+def network(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """A way to the server, of which it is soon noticed that nothing comes through."""
+    for name in ("SILENT", "SILENT_OUTSIDE"):
+        monkeypatch.setattr(f"vidgen_core.db.backends.postgres.{name}", 1.0)
+    with closing(Network(postgres.port)) as network:
+        yield network
 
 
-def test_a_session_that_falls_silent_keeps_changes_from_nobody(
-    postgres_url: str, shared: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cut", ["is_open", "lets_answers_through"])
+def test_a_server_that_falls_silent_is_away_for_whoever_is_connected(
+    postgres_url: str, shared: Store, network: Network, tmp_path: Path, cut: str
 ) -> None:
-    monkeypatch.setattr("vidgen_core.db.backends.postgres.SILENT", 1.0)
-    with shared.write() as tx:
-        tx.projects.ensure("film")
-    before = sessions(postgres_url)
-    shared.revision()
-    [listening] = sessions(postgres_url) - before
-    os.kill(listening, signal.SIGSTOP)
-    try:
-        with closing(Store.open(postgres_url)) as other, other.write() as tx:
+    def said(ask: Callable[[], object]) -> object:
+        try:
+            return ask()
+        except StoreError as error:
+            return error.code
+
+    with closing(Store.open(network.way_to(postgres_url))) as store:
+        lock, standby = store.runner_lock(tmp_path / "a.lock"), store.runner_lock(tmp_path / "a.lock")
+        asked = (lambda: lookup(store), lambda: write_a(store, "film"), store.time, standby.acquire)
+        assert lock.acquire()
+        assert answers(store)
+        assert "store_server_away" not in [said(ask) for ask in asked]
+        getattr(network, cut).clear()
+        assert [said(ask) for ask in asked] == ["store_server_away"] * len(asked)
+        assert not lock.is_held()
+        with shared.write() as tx:
             tx.projects.ensure("another")
             number = tx.rev
-        wait_until(lambda: shared.revision() == number)
-    finally:
-        os.kill(listening, signal.SIGCONT)
+        assert wait_until(lambda: error_of(store)) == "store_server_away"
+        getattr(network, cut).set()
+        assert wait_until(lambda: answers(store))
+        assert store.revision() == number
+        standby.release()
+
+
+def lookup(store: Store) -> int:
+    with store.read() as tx:
+        return len(tx.projects.all())
+
+
+def write_a(store: Store, name: str) -> None:
+    with store.write() as tx:
+        tx.projects.ensure(name)
+
+
+@pytest.mark.parametrize("cut", ["is_open", "lets_answers_through"])
+def test_a_commit_that_is_not_answered_is_settled_before_anybody_writes_again(
+    postgres_url: str, shared: Store, network: Network, cut: str
+) -> None:
+    with closing(Store.open(network.way_to(postgres_url))) as store:
+        with pytest.raises(StoreError) as caught, store.write() as tx:  # noqa: PT012 - it breaks at its end
+            tx.projects.ensure("film")
+            getattr(network, cut).clear()
+        assert caught.value.code == "store_server_away"
+        if cut == "is_open":
+            # The server has not heard of it yet, and keeps the turn for it.
+            network.is_open.set()
+        with shared.write() as tx:
+            there = len(tx.projects.all())
+        assert there == 1 or cut == "is_open"
+        assert lookup(shared) == there
+
+
+def test_a_writer_waits_for_its_turn_although_the_server_says_nothing_meanwhile(
+    postgres_url: str, shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.db.backends.postgres.SILENT_OUTSIDE", 0.5)
+    write_a(shared, "film")
+    with closing(Store.open(postgres_url)) as other:
+        turn = other.begin()
+        waiting = threading.Thread(target=write_a, args=(shared, "another"))
+        waiting.start()
+        waiting.join(2)
+        assert waiting.is_alive()
+        other.commit(turn)
+        waiting.join()
+    assert lookup(shared) == 2
+
+
+def test_a_long_statement_is_waited_for_where_it_may_be_one(
+    postgres_url: str, shared: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.db.backends.postgres.SILENT", 0.2)
+
+    def sleep(*, patient: bool) -> None:
+        with shared.read(patient=patient) as tx:
+            tx.execute(text("SELECT pg_sleep(1)"))
+
+    sleep(patient=True)
+    with pytest.raises(StoreError) as caught:
+        sleep(patient=False)
+    assert caught.value.code == "store_server_away"
+    assert answers(shared)
 
 
 def answers(store: Store) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 from doubles import wait_until
-from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
+from postgres_server import Network, Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
 from s3_server import S3, s3  # noqa: F401 - a fixture
 
 from vidgen_core.config.paths import Locations
@@ -45,50 +44,6 @@ CAP = 6
 TAKEOVER = 3
 #: Of each failure; chance decides what is under way when it happens.
 ROUNDS = int(os.environ.get("VIDGEN_TEST_ROUNDS", "5"))
-
-
-class Network:
-    """A way to the server that can be cut: then nothing comes through in either direction, and no end is told."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.is_open = threading.Event()
-        self.is_open.set()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        self._ends: list[socket.socket] = []
-        self._accepting = threading.Thread(target=self._accept, daemon=True)
-        self._accepting.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                here, _ = self._listening.accept()
-                self._ends.append(here)
-                there = socket.create_connection(("127.0.0.1", self._port))
-                self._ends.append(there)
-                for source, target in ((here, there), (there, here)):
-                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while received := source.recv(65536):
-                self.is_open.wait()
-                target.sendall(received)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self.is_open.set()
-        # Closed alone, it would be waited on for ever.
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._accepting.join(PATIENCE)
-        for end in (self._listening, *self._ends):
-            end.close()
-
-
 #: A worker whose machine has another time.
 FAST_CLOCK = """
 import datetime, vidgen_core.worker.clock as clock
@@ -300,9 +255,26 @@ class TestFailures:
         postgres.restart()
         studio.check()
 
+    def test_a_server_that_stands_still_is_away_until_it_goes_on(
+        self,
+        studio: Studio,
+        postgres: Postgres,  # noqa: F811
+        tmp_path: Path,
+        again: int,
+    ) -> None:
+        studio.begin()
+        with postgres.standing_still():
+            # Room for more orders.
+            studio.let_pass(60)
+            for name in studio.workers:
+                wait_until(lambda log=tmp_path / f"{name}.log": "does not answer" in log.read_text(), PATIENCE)
+            assert studio.server.stats()["submits_total"] == CAP
+        studio.check()
+        assert all((tmp_path / f"{name}.log").read_text().count("does not answer") == 1 for name in studio.workers)
+
     def test_one_that_is_cut_off_from_the_server(self, studio: Studio, postgres: Postgres, again: int) -> None:  # noqa: F811
         with closing(Network(postgres.port)) as network:
-            studio.begin(VIDGEN_SCALE__DATABASE=studio.url.replace(f":{postgres.port}/", f":{network.port}/"))
+            studio.begin(VIDGEN_SCALE__DATABASE=network.way_to(studio.url))
             network.is_open.clear()
             wait_until(lambda: set(studio.carried()) <= {"b"}, PATIENCE)
             network.is_open.set()

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Journal
+from vidgen_core.db.transaction import Transaction
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError, StoreError
 from vidgen_core.domain.tasks import TaskStatus
@@ -144,6 +145,28 @@ def test_each_commit_may_fail_once(bench: Bench, faults: Faults, name: str, nth:
     commits = iter(range(1, 1000))
     tasks = bench.queue(4)
     faults.when = lambda: failure(name) if next(commits) == nth else None
+    bench.start()
+
+    ended = [bench.wait(task, COMPLETED, FAILED) for task in tasks]
+
+    assert [task.status for task in ended] == [COMPLETED] * 4
+    assert len(bench.provider.sent) == 4
+    assert all(attempt.remote_id for task in tasks for attempt in bench.attempts(task)[-1:])
+
+
+@pytest.mark.parametrize("nth", [pytest.param(n, marks=() if n % 2 else pytest.mark.extended) for n in range(1, 11)])
+def test_each_commit_may_be_made_and_not_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """As by a server that falls silent then: what was written is there, and its writer is told that the server is away."""
+    bench.provider.longest_job = 0.5
+    tasks = bench.queue(4)
+    commits, commit = iter(range(1, 1000)), Transaction.commit
+
+    def lose_the_answer(tx: Transaction) -> None:
+        commit(tx)
+        if next(commits) == nth:
+            raise StoreError("store_server_away", place="-")
+
+    monkeypatch.setattr(Transaction, "commit", lose_the_answer)
     bench.start()
 
     ended = [bench.wait(task, COMPLETED, FAILED) for task in tasks]

@@ -54,6 +54,8 @@ def copy_database(source: Backend, target: Backend) -> list[Copied]:
     :raises StoreError: ``store_copy_not_empty`` (place), ``store_copy_differs`` (table)
     """
     with source.readers.connect() as old, target.writer.begin() as new:
+        source.patient(old)
+        target.patient(new)
         for table in metadata.sorted_tables:
             if table is not revision and table not in _OF_PROCESSES and new.execute(select(table).limit(1)).first():
                 raise StoreError("store_copy_not_empty", place=target.place)

@@ -147,8 +147,14 @@ class Store:
         return store
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
+    def read(self, *, patient: bool = False) -> Iterator[Tx]:
+        """A transaction that sees one moment and cannot write.
+
+        :param patient: wait for answers of a server for as long as they take; else it is given up when it is silent
+        """
         with self.translated(), self._readers.connect() as connection:
+            if patient:
+                self._backend.patient(connection)
             connection.begin()
             yield Tx(connection, self.place, writes=False)
             # Undone instead, it would take the prepared statements of a server's driver with it.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from vidgen_core.db.transaction import REVISION
 
@@ -94,6 +94,9 @@ class Backend(ABC):
             self._revision_connection = self.connect()
         row = self._revision_connection.execute(_REVISION_SQL).fetchone()
         return int(row[0]) if row is not None else 0
+
+    def patient(self, connection: Connection) -> None:
+        """Let each statement of a connection take as long as it does, until it is given back: a server is else given up that says nothing."""
 
     @abstractmethod
     def connect(self) -> Any:

@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -96,8 +96,12 @@ _CONNECTION: Final = {
 
 #: Seconds after which the number of the last change is asked for, when nothing was heard.
 _ASK_EVERY: Final = 2.0
-#: Seconds after which a session that was not heard on is given up, whatever the network says of it.
-SILENT: Final = 10.0
+#: Seconds after which a session is given up whose server says nothing, whatever the network says of it: in a transaction, where
+#: writers wait for their turn for less, and outside of one.
+SILENT: Final = dialect.BUSY_SECONDS + 5.0
+SILENT_OUTSIDE: Final = 5.0
+#: Seconds for which a server that let nobody in is not asked again: of many who wait for it each would wait as long.
+REST: Final = 2.0
 _REVISION_SQL: Final = str(REVISION)
 #: Takes the turn of a writer, and then the time.
 _BEGIN: Final = f"SELECT pg_advisory_xact_lock({WRITE_LOCK}), extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
@@ -122,6 +126,35 @@ compiles(OnConflictDoUpdate, "postgresql")(_without_constraint)
 compiles(OnConflictDoNothing, "postgresql")(_without_constraint)
 
 
+class Session(psycopg.Connection[Any]):
+    """A connection whose server must not be silent for long: one that stands still, or is cut off, tells no end of it."""
+
+    #: Whether a statement may take as long as it does.
+    is_patient = False
+
+    def wait(self, gen: Any, *options: Any, **more: Any) -> Any:
+        return super().wait(gen if self.is_patient else self._heard(gen), *options, **more)
+
+    def _heard(self, waits: Any) -> Generator[Any, Any, Any]:
+        """Wait for what another generator waits for, until nothing was heard for too long."""
+        # Outside of transactions nothing is asked but whether it is there, who leads, and for the last number.
+        heard_at, longest = time.monotonic(), SILENT_OUTSIDE if self.autocommit else SILENT
+        try:
+            asked = next(waits)
+            while True:
+                ready = yield asked
+                if ready:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > longest:
+                    break
+                asked = waits.send(ready)
+        except StopIteration as done:
+            return done.value
+        # Whatever it still says is an answer to nothing that is asked later.
+        self.pgconn.finish()
+        raise psycopg.OperationalError("the server is silent")
+
+
 class PostgresBackend(Backend):
     """A database on a server.
 
@@ -141,6 +174,7 @@ class PostgresBackend(Backend):
         for name in ("sqlalchemy.pool", "psycopg"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._listener: _ChangeListener | None = None
+        self._rests_until = 0.0
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
 
@@ -159,6 +193,15 @@ class PostgresBackend(Backend):
         )
         event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
         session = self._session if writes else {**self._session, **_READER}
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> Session:
+            return self._connected(*arguments, **options)
+
+        @event.listens_for(engine, "checkin")
+        def _hurry(connection: Session | None, _record: object) -> None:
+            if connection is not None:
+                connection.is_patient = False
 
         @event.listens_for(engine, "connect")
         def _set_up(connection: psycopg.Connection[Any], _record: object) -> None:
@@ -192,9 +235,22 @@ class PostgresBackend(Backend):
         connection.execute(f"SELECT {settings}", [part for item in session.items() for part in item])
         connection.commit()
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def _connected(self, *arguments: Any, **options: Any) -> Session:
+        if time.monotonic() < self._rests_until:
+            raise psycopg.OperationalError("the server is silent")
+        try:
+            return Session.connect(*arguments, **options)
+        except psycopg.errors.ConnectionTimeout:
+            self._rests_until = time.monotonic() + REST
+            raise
+
+    def patient(self, connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.is_patient = True
+
+    def connect(self) -> Session:
         arguments, options = self.readers.dialect.create_connect_args(self._url)
-        connection: psycopg.Connection[Any] = psycopg.connect(*arguments, **options)
+        connection = self._connected(*arguments, **options)
         try:
             self._set_up(connection, self._session)
             connection.autocommit = True
@@ -206,6 +262,7 @@ class PostgresBackend(Backend):
     def prepare(self) -> None:
         # The lock of writers makes two first starts take turns.
         with self.writer.begin() as connection:
+            self.patient(connection)
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
             if encoding != "UTF8":
                 raise StoreError("store_not_utf8", place=self.place, encoding=str(encoding))
@@ -231,9 +288,6 @@ class PostgresBackend(Backend):
             raise StoreError("store_incomplete", place=self.place, missing=str(missing))
 
     def _revision(self) -> int:
-        if self._listener is not None and self._listener.is_silent:
-            self._listener.hang_up()
-            self._listener = None
         if self._listener is None or not self._listener.is_alive():
             # None yet, or the server was restarted.
             self._listener = _ChangeListener(self.connect(), self._tells)
@@ -296,7 +350,6 @@ class _ChangeListener(threading.Thread):
         self._connection = connection
         self._tells = tells
         self._lock = threading.Lock()
-        self._heard_at = time.monotonic()
         self.number = 0
         try:
             connection.execute(f"LISTEN {CHANNEL}")
@@ -305,24 +358,16 @@ class _ChangeListener(threading.Thread):
             connection.close()
             raise
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether its server has given no answer for long, although the connection stands."""
-        return time.monotonic() - self._heard_at > SILENT
-
     def reached(self, number: int) -> None:
         with self._lock:
             self.number = max(self.number, number)
 
-    def hang_up(self) -> None:
+    def stop(self) -> None:
         """End, from another thread, also in the midst of a question."""
         with contextlib.suppress(OSError, psycopg.Error):
             line = socket.fromfd(self._connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
             with line:
                 line.shutdown(socket.SHUT_RDWR)
-
-    def stop(self) -> None:
-        self.hang_up()
         self.join(timeout=10)
 
     def run(self) -> None:
@@ -333,7 +378,6 @@ class _ChangeListener(threading.Thread):
                     # Finds out whether the server is still there.
                     self.reached(self._asked())
                 heard = [int(told.payload) for told in self._connection.notifies(timeout=0.01)]
-                self._heard_at = time.monotonic()
                 if heard:
                     self.reached(max(heard))
                     for tell in tuple(self._tells):

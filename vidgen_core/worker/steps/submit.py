@@ -218,28 +218,13 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
     """Put the intent on disk; False when nothing is to be sent, and then nothing of it stands any more."""
     # The wall as well: while a machine sleeps, the monotonic clock may stand still.
     begun = time.monotonic(), ctx.clock.wall()
-    attempt, paid = active.sent, not ctx.provider(active).repeatable_submit
-    every = ctx.keys[attempt.provider].every if key is not None and ctx.worker is not None else 0.0
+    attempt, at, tries = active.sent, ctx.clock(), itertools.count()
 
     def write(tx: Tx) -> int | Turn | None:
-        if paid and database_age.looks_behind(tx, ctx):
-            # It was put back while this worker ran: what is queued in it may be bought.
-            old = failure_of(_not_sent("submit_taken_back"))
-            requeue(tx, active, old, None, ctx.clock(), 0.0, state=AttemptState.REFUSED)
-            return None
-        if not chain.is_current(tx, active.task, chain.rules_of(ctx)):
-            # Another take counts since it was claimed.
-            moved = failure_of(_not_sent("chain_moved_on"))
-            requeue(tx, active, moved, None, ctx.clock(), 0.0, state=AttemptState.REFUSED)
-            return None
-        if every and key is not None:
-            # All workers share the key: its rate is kept where the intent is written.
-            wait = tx.keys.take_turn(attempt.provider, key.id, key.label, every, ctx.clock())
-            if wait > 0:
-                return Turn(wait)
-        if not intend(tx, active, prepared, ctx.clock()):
-            return None
-        return database_age.next_generation(tx) if paid else 0
+        if next(tries) and is_intended(tx, active, at):
+            # A commit that was not answered has been made all the same.
+            return _generation(tx, active, ctx)
+        return _write_intent(tx, active, ctx, prepared, key, at)
 
     try:
         generation = await ctx.write(active, write)
@@ -265,6 +250,34 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
         await _take_back(active, ctx)
         return False
     return True
+
+
+def _write_intent(
+    tx: Tx, active: ActiveTask, ctx: Context, prepared: Prepared, key: Key | None, at: datetime
+) -> int | Turn | None:
+    """Put the intent on disk; returns its generation, or None when nothing is to be sent."""
+    if not ctx.provider(active).repeatable_submit and database_age.looks_behind(tx, ctx):
+        # It was put back while this worker ran: what is queued in it may be bought.
+        old = failure_of(_not_sent("submit_taken_back"))
+        requeue(tx, active, old, None, at, 0.0, state=AttemptState.REFUSED)
+        return None
+    if not chain.is_current(tx, active.task, chain.rules_of(ctx)):
+        # Another take counts since it was claimed.
+        moved = failure_of(_not_sent("chain_moved_on"))
+        requeue(tx, active, moved, None, at, 0.0, state=AttemptState.REFUSED)
+        return None
+    provider = active.sent.provider
+    if key is not None and ctx.worker is not None and (every := ctx.keys[provider].every):
+        # All workers share the key: its rate is kept where the intent is written.
+        wait = tx.keys.take_turn(provider, key.id, key.label, every, ctx.clock())
+        if wait > 0:
+            return Turn(wait)
+    return _generation(tx, active, ctx) if intend(tx, active, prepared, at) else None
+
+
+def _generation(tx: Tx, active: ActiveTask, ctx: Context) -> int:
+    """The number of a paid act; 0 of one that is not."""
+    return 0 if ctx.provider(active).repeatable_submit else database_age.next_generation(tx)
 
 
 async def _take_back(active: ActiveTask, ctx: Context) -> None:
@@ -511,6 +524,18 @@ def intend(tx: Tx, active: ActiveTask, prepared: Prepared, now: datetime) -> boo
         change_attempt(tx, rows, state=AttemptState.SENDING, intent_at=now, sent=prepared.sent)
     remember(tx, active, rows)
     return not unwanted
+
+
+def is_intended(tx: Tx, active: ActiveTask, at: datetime) -> bool:
+    """Whether the intent of that very moment is on disk."""
+    task, attempt = _found(tx, active.task.id), active.sent
+    if task is None or (task.status, task.attempt_id) != (TaskStatus.PROCESSING, attempt.id):
+        return False
+    found = tx.attempts.get(attempt.id)
+    if (found.state, found.worker, found.intent_at) != (AttemptState.SENDING, attempt.worker, at):
+        return False
+    remember(tx, active, Rows(task, found))
+    return True
 
 
 def speak_as_sender(tx: Tx, active: ActiveTask) -> None:

@@ -17,7 +17,9 @@ _CODES = {
     403: "RequestTimeTooSkewed",
     404: "NoSuchBucket",
     503: "SlowDown",
+    507: "XMinioStorageFull",
 }
+FULL = 507
 
 
 class S3:
@@ -35,6 +37,10 @@ class S3:
         self.bucket = f"studio-{uuid4().hex[:8]}"
         #: The status that is answered instead; 0: the connection breaks.
         self.fails: int | None = None
+        #: Said of it, where the status alone says something else.
+        self.why = ""
+        #: The most bytes that it still takes of a file.
+        self.room: int | None = None
         #: Cleared: nothing is answered until it is set.
         self.answers = threading.Event()
         self.answers.set()
@@ -53,17 +59,18 @@ class S3:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests.append((method, path, environ.get("HTTP_RANGE", "")))
         self.answers.wait()
-        fails = self.fails
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        fails = FULL if self.room is not None and length > self.room else self.fails
         if fails is None:
             answer: Iterable[bytes] = self._app(environ, start)
             if method == "PUT":
                 self.on_stored(path)
             return answer
         self.failed += 1
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"].read(length)
         if not fails:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        code = _CODES.get(fails, "InternalError")
+        code = self.why or _CODES.get(fails, "InternalError")
         start(f"{fails or 500} {code}", [("Content-Type", "application/xml")])
         if method == "HEAD":
             return []

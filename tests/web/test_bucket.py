@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from doubles import wait_until
+from fsspec.implementations.local import LocalFileSystem
 from s3_server import S3, s3  # noqa: F401 - a fixture
 from server_client import TestClient
 
@@ -137,10 +138,81 @@ def test_a_player_reads_of_the_bucket_what_it_asks_for(
     assert not [key for key in s3.listed() if key.startswith("film/exports/")]
 
 
+@pytest.fixture
+def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that all machines mount."""
+    share = tmp_path / "share"
+    share.mkdir()
+    monkeypatch.setenv("VIDGEN_SCALE__MEDIA", f"file://{share}")
+    return share
+
+
+def test_a_folder_that_all_machines_mount_keeps_takes_for_all(
+    share: Path, vidgen: Vidgen, shot: Shot, tmp_path: Path
+) -> None:
+    vidgen.worker.start()
+    task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
+    wait_until(lambda: vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED, 60)
+    take = vidgen.takes.of_task(task.id)
+    assert take is not None
+    assert sha256_file(share / "videos" / take.file) == take.sha256
+    with machine(Locations(tmp_path / "other"), vidgen.locations.database) as other:
+        assert sha256_file(other.takes.file(take)) == take.sha256
+
+
+def test_a_mounted_folder_that_is_full_or_gone_is_said_to_be(
+    share: Path, vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = open_media(vidgen.locations)
+
+    def code() -> str:
+        try:
+            media.check()
+        except FileError as error:
+            return error.code
+        return ""
+
+    with monkeypatch.context() as full:
+        full.setattr(LocalFileSystem, "pipe_file", lambda *_, **__: write_to_a_full_disk())
+        assert code() == "media_full"
+    share.rename(share.with_name("away"))
+    assert code() == "media_bucket_missing"
+    assert not share.exists()
+    share.mkdir()
+    assert code() == ""
+
+
+def write_to_a_full_disk() -> None:
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        file.write(b"x")
+
+
+def test_a_bucket_without_room_for_a_file_holds_the_queue_until_it_has_room(
+    s3: S3,  # noqa: F811
+    vidgen: Vidgen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "1")
+    # Enough for whatever is tried out, and not for a video.
+    s3.room = 1000
+    project = vidgen.projects.all()[0].id
+    shots = [vidgen.shots.add(project, prompt=f"pan left {n}").id for n in range(2)]
+    tasks = vidgen.tasks.generate(project, shots, GenerateOptions(takes=2)).tasks
+    vidgen.worker.start()
+    wait_until(lambda: pause_of(vidgen) == "pause_media_full", 60)
+    refused = s3.failed
+    wait_until(lambda: s3.failed > refused, 60)
+    assert pause_of(vidgen) == "pause_media_full"
+    assert TaskStatus.QUEUED in {vidgen.tasks.get(task.id).status for task in tasks}
+    s3.room = None
+    wait_until(lambda: all(vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED for task in tasks), 60)
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [
         (403, "media_refused"),
+        (507, "media_full"),
         # A proxy with a page of its own.
         (200, "media_away"),
         *(
@@ -169,6 +241,25 @@ def test_whatever_the_server_answers_is_one_sentence(s3: S3, made: Take, other: 
     s3.fails = None
     open_media(other.locations).check()
     assert sha256_file(other.takes.file(made)) == made.sha256
+
+
+@pytest.mark.parametrize(("status", "why"), [(400, "XMinioAdminBucketQuotaExceeded"), (403, "QuotaExceeded")])
+def test_a_quota_that_is_used_up_is_no_matter_of_the_key(s3: S3, other: Vidgen, status: int, why: str) -> None:  # noqa: F811
+    s3.fails, s3.why = status, why
+    with pytest.raises(FileError) as caught:
+        open_media(other.locations).check()
+    assert caught.value.code == "media_full"
+
+
+def test_a_bucket_whose_name_no_server_takes_is_missing(
+    s3: S3,  # noqa: F811
+    other: Vidgen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIDGEN_SCALE__MEDIA", "s3://Bad_Bucket!/film")
+    with pytest.raises(FileError) as caught:
+        open_media(other.locations).check()
+    assert caught.value.code == "media_bucket_missing"
 
 
 def test_a_file_of_the_bucket_that_somebody_has_changed_is_not_used(

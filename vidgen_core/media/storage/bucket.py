@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -45,7 +46,16 @@ _TRIES: Final = 2
 _SLOWEST: Final = 16 << 10
 #: What a server answers that will not have this key, this region or the time of this machine, however often it is asked.
 _REFUSALS: Final = (400, 401, 403)
-_NO_KEY: Final = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
+#: Codes of those that have no room left, whatever their status; AWS has none, others name their quotas so.
+_FULL: Final = re.compile("Quota|StorageFull|InsufficientStorage")
+_FULL_STATUS: Final = 507
+#: Bytes that are put to see whether the bucket can be written.
+_PROBE: Final = 6
+#: What drivers say before they ask any server, by the names of their errors.
+_SAID_HERE: Final = {
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"), "media_refused"),
+    "ParamValidationError": "media_bucket_missing",
+}
 _BLOCK: Final = 1 << 20
 #: Characters of a SHA-256.
 _DIGEST: Final = 64
@@ -67,7 +77,7 @@ class BucketFile:
 class BucketMedia(LocalMedia):
     """A bucket, with copies in the data home. Safe to share between threads.
 
-    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_bucket_missing`` (all with place)
+    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_full``, ``media_bucket_missing`` (all with place)
     """
 
     def __init__(self, locations: Locations, scale: ScaleSettings) -> None:
@@ -79,6 +89,8 @@ class BucketMedia(LocalMedia):
         self._root = ""
         self._lock = threading.Lock()
         self._good = -GOOD_FOR
+        #: Bytes that it must take: less may find room where the file that was refused last does not.
+        self._wanted = _PROBE
 
     # --- reading
 
@@ -201,9 +213,12 @@ class BucketMedia(LocalMedia):
             return
         key = f"checks/{uuid4().hex}"
         with self._translated():
-            self._ask("pipe_file", self._at(key), b"vidgen")
+            if "file" in _protocols(self._files) and not self._files.isdir(self._root):
+                # Made here, it would lie on this machine alone.
+                raise FileNotFoundError
+            self._ask("pipe_file", self._at(key), bytes(self._wanted), size=self._wanted)
             self._ask("rm_file", self._at(key))
-        self._good = time.monotonic()
+        self._good, self._wanted = time.monotonic(), _PROBE
 
     # --- the bucket
 
@@ -250,11 +265,14 @@ class BucketMedia(LocalMedia):
                 return None
 
     def _put(self, path: Path, key: str, **options: Any) -> None:
-        with self._translated():
-            files, at = self._files, self._at(key)
-            if "file" in _protocols(files):
-                files.makedirs(at.rpartition("/")[0], exist_ok=True)
-            self._ask("put_file", str(path), at, size=path.stat().st_size, **options)
+        size = path.stat().st_size
+        try:
+            with self._translated():
+                self._ask("put_file", str(path), self._at(key), size=size, **options)
+        except FileError as error:
+            if error.code == "media_full":
+                self._wanted = max(size, _PROBE)
+            raise
         self._good = time.monotonic()
 
     def _put_new(self, path: Path, key: str, sha256: str) -> bool:
@@ -339,20 +357,22 @@ class BucketMedia(LocalMedia):
                     raise
             if "pre-conditions" in str(trouble) or "PreconditionFailed" in str(trouble):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            error = FileError("media_refused" if _status(trouble) in _REFUSALS else "media_away", place=self.place)
+            error = FileError(_code_of(trouble), place=self.place)
         except Exception as trouble:  # noqa: BLE001 - drivers trip in any way over a server that is none of S3
-            refused = type(trouble).__name__ in _NO_KEY
-            error = FileError("media_refused" if refused else "media_away", place=self.place)
+            error = FileError(_SAID_HERE.get(type(trouble).__name__, "media_away"), place=self.place)
         # Outside of the handlers: what the drivers raise may quote addresses with signatures.
         self._good = -GOOD_FOR
         raise error
 
 
-def _status(trouble: OSError) -> int | None:
-    """The status of the answer that a driver has made an error of."""
+def _code_of(trouble: OSError) -> str:
+    """What an answer that a driver has made an error of means, or an error of a mounted folder."""
     answer = getattr(trouble.__cause__, "response", None) or {}
-    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    said = str(answer.get("Error", {}).get("Code", ""))
+    if status == _FULL_STATUS or _FULL.search(said) or trouble.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "media_full"
+    return "media_refused" if status in _REFUSALS else "media_away"
 
 
 def _export_key(path: Path) -> str:
@@ -379,7 +399,7 @@ def _free(folder: Path) -> int:
 def _options(scale: ScaleSettings) -> dict[str, Any]:
     """What fsspec is opened with. Without a key S3's own ways hold: environment, profile, role of the machine."""
     if not scale.media.startswith("s3://"):
-        return {}
+        return {"auto_mkdir": True}
     secret = scale.media_secret.get_secret_value()
     return {
         "key": scale.media_key or None,

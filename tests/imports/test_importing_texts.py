@@ -668,3 +668,39 @@ def test_what_a_page_does_not_show_is_no_prompt(folder: Path) -> None:
     rows = "<tr hidden><td>1<td>a<tr><td>2<td>b<span style='display:none'> secret</span><template>t</template><p hidden>u</p>!"
 
     assert shots_of(folder, "p.html", PAGE.format(rows)) == [("2", "b!")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "named"),
+    [
+        ("('a.png',)", ["a.png"]),
+        ("['a.png', 'b.png']", ["a.png", "b.png"]),
+        ("[PosixPath('b.png')]", ["b.png"]),
+        ("{'url': 'https://x.test/c.png'}", ["https://x.test/c.png"]),
+        ('[{"name": "b.png", "url": "https://x.test/b"}, {"file": "a.png"}]', ["b.png", "a.png"]),
+        ("[{'name': 'gone.png', 'tmp_url': 'https://x.test/c.png'}]", ["https://x.test/c.png"]),
+        ("{}", []),
+        ("[None]", []),
+        ('=IFERROR(IMAGE("https://x.test/c.png"),"")', ["https://x.test/c.png"]),
+    ],
+)
+def test_a_cell_that_a_program_wrote_names_its_pictures(folder: Path, cell: str, named: list[str]) -> None:
+    for name in ("a.png", "b.png"):
+        draw(folder / name)
+    quoted = cell.replace('"', '""')
+    (folder / "p.csv").write_text(f'shot,prompt,image\n1,x,"{quoted}"\n')
+
+    (shot,) = read_sources([folder / "p.csv"]).shots
+
+    every = [shot, *shot.pictures]
+    assert [one.image.name if one.image else one.image_url for one in every if one.image or one.image_url] == named
+
+
+@pytest.mark.parametrize("cell", ['=IMAGE("https://x.test/"&A2&".png")', "=ARRAYFORMULA(IMAGE(D2:D9))", "=IMAGE(D5)"])
+def test_a_part_of_a_link_is_no_link(folder: Path, cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    (folder / "p.csv").write_text(f'shot,prompt,image\n1,x,"{quoted}"\n')
+
+    (shot,) = read_sources([folder / "p.csv"]).shots
+
+    assert ([reason.code for reason in shot.reasons], shot.image_url) == (["image_embedded"], None)

@@ -209,3 +209,82 @@ def test_pictures_within_a_list_need_no_folder_for_temporary_files(
     assert raised.value.code == "file_not_written"
     assert app.shots.image_path(imported.added[0].image or "").read_bytes() == picture.read_bytes()
     assert app.imports.apply(project.id, plan, again=True).added[0].image == imported.added[0].image
+
+
+def packed_unsaid(files: dict[bytes, bytes]) -> bytes:
+    """A ZIP as programs on Windows make it: names in the system's encoding, which it does not say."""
+    names = ["QZ"[place] * len(name) for place, name in enumerate(files)]
+    data = packed(dict(zip(names, files.values(), strict=True)))
+    for stand_in, name in zip(names, files, strict=True):
+        # Once before the file and once in the directory.
+        data = data.replace(stand_in.encode(), name)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gb18030", ["分镜表.csv", "雪山.png"]),
+        ("gb18030", ["劇本喆.csv", "雨夜.png"]),
+        ("cp932", ["表.csv", "カット１.png"]),
+        ("big5", ["分鏡表.csv", "功能.png"]),
+        ("cp437", ["tür.csv", "über.png"]),
+        ("utf-8", ["分镜表.csv", "雪山.png"]),
+    ],
+)
+def test_names_in_an_archive_are_read_in_the_encoding_of_its_system(
+    app: Vidgen, tmp_path: Path, picture: Path, encoding: str, names: list[str]
+) -> None:
+    listed = f"shot,image,prompt\n1,{names[1]},pan left\n".encode()
+    (tmp_path / "a.zip").write_bytes(
+        packed_unsaid({names[0].encode(encoding): listed, names[1].encode(encoding): picture.read_bytes()})
+    )
+
+    (shot,) = app.imports.plan([tmp_path / "a.zip"]).shots
+
+    assert (shot.source, shot.image and shot.image.name) == (names[0], names[1])
+
+
+@pytest.mark.parametrize("name", ["CON.png", "12:30.png", "a.png.", "雨" * 84 + ".png", "what?.png"])
+def test_a_name_that_not_every_system_takes_is_found_by_it(
+    app: Vidgen, tmp_path: Path, picture: Path, name: str
+) -> None:
+    listed = f"shot,image,prompt\n1,{name},pan left\n".encode()
+    (tmp_path / "a.zip").write_bytes(packed({"l.csv": listed, name: picture.read_bytes()}))
+
+    plan = app.imports.plan([tmp_path / "a.zip"])
+
+    assert [(shot.has_picture, shot.reasons) for shot in plan.shots] == [(True, ())]
+
+
+def test_the_pages_of_a_table_of_notion_are_its_rows(app: Vidgen, tmp_path: Path, picture: Path) -> None:
+    table, id_ = b"shot,prompt,image\n1,a fox,Shots/a.png\n", "0123456789abcdef" * 2
+    files = {
+        f"Shots {id_}.csv": table,
+        f"Shots {id_}_all.csv": table,
+        f"Shots/1 {id_}.md": b"# 1\n\nprompt: a fox\nimage: Shots/a.png\n",
+        "Shots/a.png": picture.read_bytes(),
+    }
+    (tmp_path / "a.zip").write_bytes(packed(files))
+
+    assert [(shot.number, shot.has_picture) for shot in app.imports.plan([tmp_path / "a.zip"]).shots] == [("1", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.zip", b"PK\3\4cut"),
+        ("a.zip", b"<html>"),
+        ("b", b"Rar!\x1a\x07"),
+        ("c.7z", b"x"),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_says_what_to_do(
+    app: Vidgen, tmp_path: Path, name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(InputError) as raised:
+        app.imports.plan([tmp_path / name])
+
+    assert (raised.value.code, raised.value.params) == ("zip_broken", {"name": name})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole, chain_word
 from vidgen_core.services.imports.columns import Columns, plain_header
+from vidgen_core.services.imports.values import written_value
 
 #: Pictures of one row; no model takes more.
 MOST: Final = 30
@@ -139,13 +139,9 @@ def _with_role(entry: str) -> tuple[ReferenceRole | None, str]:
 
 def _entries(text: str) -> list[str]:
     """One a line or with semicolons between; a list, as programs write it."""
-    if text.startswith("["):
-        try:
-            held = json.loads(text)
-        except ValueError:
-            held = None
-        if isinstance(held, list):
-            return [entry for one in held for entry in said_references(one)]
+    held = written_value(text)
+    if isinstance(held, list | tuple):
+        return [entry for one in held for entry in said_references(one)]
     if text[:5].casefold() == "data:":
         return [text]
     return [bare for part in re.split(r"[\n;；|]", text) if (bare := part.strip(" \t,，、"))]

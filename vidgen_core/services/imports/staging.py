@@ -19,6 +19,8 @@ from vidgen_core.media.disk import translate_os_errors
 STALE: Final = 24 * 3600.0
 _BLOCK: Final = 1 << 20
 _DEEPEST: Final = 8
+#: Bytes of a name, with room for a number behind it.
+_LONGEST: Final = 240
 
 
 class Staging:
@@ -111,9 +113,17 @@ def find_staging(folder: Path, name: str) -> Staging:
 
 
 def _safe_parts(name: str) -> list[str]:
-    parts = [sanitize_filename(part, platform="universal") for part in PurePosixPath(name.replace("\\", "/")).parts]
+    parts = [stored_name(part) for part in PurePosixPath(name.replace("\\", "/")).parts]
     kept = [part for part in parts if part.strip(". ")]
     return kept[-_DEEPEST:] or ["file"]
+
+
+def stored_name(name: str) -> str:
+    """What a file of that name is called in a staging folder, as every system takes it; one that is too long keeps its ending."""
+    stem, dot, ending = name.rpartition(".")
+    if len(name.encode("utf-8", "ignore")) > _LONGEST and len(ending) < 10:
+        name = stem.encode("utf-8", "ignore")[: _LONGEST - 10].decode("utf-8", "ignore") + dot + ending
+    return str(sanitize_filename(name, platform="universal"))
 
 
 def _names(wanted: Path) -> Iterator[Path]:

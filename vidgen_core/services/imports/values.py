@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import itertools
+import json
 import math
 import re
 import unicodedata
@@ -27,6 +30,24 @@ def clean(text: str) -> str:
     """A cell without what no database, workbook or prompt should hold: control and half characters, foreign line ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return clean_text(text).strip().lstrip("\ufeff").strip()
+
+
+#: A path as Python prints it.
+_PATH: Final = re.compile(r"\b(?:Posix|Windows|PurePosix|PureWindows)?Path\(([^()]*+)\)")
+#: Letters of a list or an object in a cell.
+_LONGEST_WRITTEN: Final = 20_000
+
+
+def written_value(cell: str) -> Any:
+    """The list or object that a program has written into a cell, as JSON or as Python prints it; None for other cells."""
+    text = cell.strip()
+    if len(text) > _LONGEST_WRITTEN or text[:1] + text[-1:] not in ("[]", "{}", "()"):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            held = read(_PATH.sub(r"\1", text))
+            return held if isinstance(held, list | tuple | dict) else None
+    return None
 
 
 def read_params(cells: dict[str, str]) -> tuple[dict[str, Any], list[Reason]]:

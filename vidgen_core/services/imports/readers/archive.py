@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.media.disk import ensure_free_space, translate_os_errors
-from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.staging import Staging
 
 #: Files of one archive, and bytes of all of them.
@@ -19,6 +21,8 @@ MOST_BYTES: Final = 2 << 30
 _DEEPEST: Final = 3
 _OFFICE: Final = ("[content_types].xml", "mimetype")
 _UTF8_NAMES: Final = 0x800
+#: Behind the names of what Notion exports.
+_NOTION_ID: Final = re.compile(r" [0-9a-f]{32}(?=[/.]|_all)")
 
 
 def is_archive(path: Path) -> bool:
@@ -61,12 +65,11 @@ def _unpack(path: Path, staging: Staging, written: list[Path]) -> list[Path]:
                 if len(found) + len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > left:
                     raise too_large
                 ensure_free_space(staging.path, sum(entry.file_size for entry in entries))
-                names = {entry.filename for entry in entries}
-                for entry in entries:
-                    if entry.filename.removesuffix(".csv") + "_all.csv" in names:
-                        # Notion writes every table twice.
+                repeated = _repeated([entry.filename for entry in entries])
+                for entry, name in zip(entries, _names(entries), strict=True):
+                    if entry.filename in repeated:
                         continue
-                    target = staging.reserve(f"{folder}/{_name(entry)}")
+                    target = staging.reserve(f"{folder}/{name}")
                     written.append(target)
                     with archive.open(entry) as source, translate_os_errors(target), target.open("wb") as file:
                         while block := source.read(1 << 20):
@@ -95,11 +98,58 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
     )
 
 
-def _name(entry: zipfile.ZipInfo) -> str:
-    """The name as its system wrote it: Windows in China writes GBK without saying so."""
-    if entry.flag_bits & _UTF8_NAMES:
-        return entry.filename
+def _repeated(names: Sequence[str]) -> set[str]:
+    """What Notion writes again: a table with all of its rows is there beside it, and each row is a page below it."""
+    every = set(names)
+    tables = {name for name in names if name.endswith(".csv") and name.removesuffix(".csv") + "_all.csv" in every}
+    folders = tuple(f"{_NOTION_ID.sub('', table).removesuffix('.csv')}/" for table in tables)
+    return tables | {name for name in names if name.endswith(".md") and _NOTION_ID.sub("", name).startswith(folders)}
+
+
+def _names(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The names as their system wrote them: programs on Windows write them in its own encoding, without saying so."""
+    # What does not say that it is UTF-8 was read as code page 437.
+    raw = [None if entry.flag_bits & _UTF8_NAMES else entry.filename.encode("cp437") for entry in entries]
+    encoding = _encoding_of(b"\n".join(name for name in raw if name and not _is_utf8(name)))
+    return [
+        entry.filename if name is None else name.decode("utf-8" if _is_utf8(name) else encoding)
+        for entry, name in zip(entries, raw, strict=True)
+    ]
+
+
+def _is_utf8(name: bytes) -> bool:
+    """Whether it holds Chinese, or what else takes three bytes: two may be valid by chance."""
     try:
-        return next(decodings(entry.filename.encode("cp437")), entry.filename)
-    except UnicodeEncodeError:
-        return entry.filename
+        return any(letter > "\u07ff" for letter in name.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _encoding_of(names: bytes) -> str:
+    """The encoding of all names of an archive together: a single one says too little."""
+    if not re.search(rb"[\x80-\xff][\x40-\x7e]?[\x80-\xff]", names):
+        # Accents stand alone.
+        return "cp437"
+    for encoding, is_likely in (
+        ("utf-8", str),
+        ("gb18030", _is_usual),
+        ("cp932", _has_no_half),
+        ("big5", str),
+        ("gb18030", str),
+    ):
+        with contextlib.suppress(UnicodeDecodeError):
+            if is_likely(names.decode(encoding)):
+                return encoding
+    return "cp437"
+
+
+def _is_usual(text: str) -> bool:
+    """Whether a text is mostly of the letters of GB 2312, for nearly everything is valid GB18030."""
+    beyond = [letter for letter in text if not letter.isascii()]
+    usual = sum(bool(letter.encode("gb2312", "ignore")) for letter in beyond)
+    return usual * 2 > len(beyond) and not re.search("[\ue000-\uf8ff]", text)
+
+
+def _has_no_half(text: str) -> bool:
+    """Whether there are no half-wide kana, which other encodings seem to be full of."""
+    return not re.search("[\uff61-\uff9f]", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import unicodedata
@@ -11,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.images import FORMATS, ImageFacts, digest_of, inspect_image
 from vidgen_core.services.imports.plan import Reason
-from vidgen_core.services.imports.values import is_link
+from vidgen_core.services.imports.staging import stored_name
+from vidgen_core.services.imports.values import is_link, written_value
 
 #: Endings of pictures that can be used.
 PICTURE_ENDINGS: Final = frozenset(
@@ -31,6 +33,22 @@ OTHER_PICTURE_ENDINGS: Final = frozenset(
 _ENDS: Final = r"(?i:\.png|\.jpg|jpeg|webp|heic)"
 #: An attachment as tables in the cloud export it: its name, and where it lies.
 _ATTACHED: Final = re.compile(r"([^()（）\n]{1,200}+)[(（](https?://[^\s()（）]++)[)）]")
+#: Formulas that show the picture of a link; of one that is put together from parts, none of them is the picture.
+_LINKED: Final = re.compile(r'(?:IMAGE|HYPERLINK)\(\s*+"([^"]++)"\s*+[,;)]', re.IGNORECASE)
+#: Where an object says the link or the path of its picture.
+_LINK_KEYS: Final = (
+    "url",
+    "image_url",
+    "tmp_url",
+    "download_url",
+    "link",
+    "href",
+    "src",
+    "uri",
+    "path",
+    "file",
+    "image",
+)
 #: Endings that mean one kind of file.
 _JPEG: Final = frozenset({".jpg", ".jpeg", ".jfif"})
 #: Folders below that of a list in which pictures are searched.
@@ -105,7 +123,7 @@ def fold_name(name: str) -> str:
 
 def find_picture(cell: str, around: Surroundings) -> ListedPicture:
     """What a cell points at; files are found but not yet opened."""
-    cell = _bare(cell)
+    cell = _bare(_listed(cell))
     if not cell:
         return ListedPicture()
     return _from_data_uri(cell) if cell[:5].casefold() == "data:" else _find(cell, around)
@@ -113,13 +131,32 @@ def find_picture(cell: str, around: Surroundings) -> ListedPicture:
 
 def several_pictures(cell: str, around: Surroundings) -> list[str]:
     """The pictures of a cell that names more than one, each to be found by itself; empty for any other cell."""
-    cell = _bare(cell)
+    cell = _bare(_listed(cell))
     first, *more = _several(cell) if cell and cell[:5].casefold() != "data:" else [cell]
     if not more or _find(first, around).rejected:
         return []
     # A name with a comma in it is one picture, if it is there as it stands.
     whole = _find(cell, around)
     return [first, *more] if whole.rejected or whole.warning or whole.link else []
+
+
+def _listed(cell: str) -> str:
+    """The pictures of a list or an object that a program has written into a cell, one a line; other cells as they are."""
+    held = written_value(cell)
+    found = list(_named_by(held)) if held is not None else []
+    return cell if held is None or None in found else "\n".join(filter(None, found))
+
+
+def _named_by(held: Any) -> Iterator[str | None]:
+    """What values name; an attachment by its name and its link, None for what names no picture."""
+    if isinstance(held, list | tuple):
+        for one in held:
+            yield from _named_by(one)
+    elif isinstance(held, dict):
+        link, name = next((held[key] for key in _LINK_KEYS if held.get(key)), ""), held.get("name") or ""
+        yield from _named_by(f"{name} ({link})" if name and is_link(str(link)) else link or name)
+    else:
+        yield held if isinstance(held, str) else "" if held is None else None
 
 
 def _bare(cell: str) -> str:
@@ -144,10 +181,9 @@ def _find(cell: str, around: Surroundings) -> ListedPicture:
         return named if not named.rejected else _find(attached[2], around)
     if re.match(r"https?:", cell, re.IGNORECASE):
         return ListedPicture(link=cell) if is_link(cell) else _no("image_link_invalid", cell)
-    if found := re.match(r'=(?:(?:_xlfn\.)?IMAGE|HYPERLINK)\(\s*"([^"]+)"', cell, re.IGNORECASE):
-        return _find(found[1], around)
-    if re.match(r"=(_xlfn\.)?(DISPIMG|IMAGE)\(", cell, re.IGNORECASE):
-        return ListedPicture(rejected=Reason("image_embedded"))
+    if re.match(r"=[\w.]++\(", cell):
+        found = _LINKED.search(cell)
+        return _find(found[1], around) if found else ListedPicture(rejected=Reason("image_embedded"))
     if re.match(r"file:", cell, re.IGNORECASE):
         cell = _of_file_link(cell)
     return _from_path(cell, around)
@@ -178,31 +214,32 @@ def _from_data_uri(cell: str) -> ListedPicture:
 
 
 def _from_path(cell: str, around: Surroundings) -> ListedPicture:
-    try:
+    found, code = None, "image_missing"
+    # Names that no file can have: too long, with a zero in them, of an unknown user.
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
         places = list(_places(cell, around.base))
         allowed = [path for path in places if around.may_leave or _is_inside(path, around.base)]
+        code = "image_missing" if len(allowed) == len(places) else "image_outside"
         found = next((path for path in allowed if path.is_file()), None)
-        if found is None and (beside := _by_name(cell, around)):
-            return beside
-        if found is None:
-            return _no("image_missing" if len(allowed) == len(places) else "image_outside", cell)
-    except (OSError, ValueError, RuntimeError):
-        # Names that no file can have: too long, with a zero in them, of an unknown user.
-        return _no("image_missing", cell)
-    return ListedPicture(file=found)
+    return ListedPicture(file=found) if found else _by_name(cell, around) or _no(code, cell)
 
 
 def _by_name(cell: str, around: Surroundings) -> ListedPicture | None:
     """The picture of that name beside the list or below: lists that moved here together with theirs still name the old folder."""
     name = fold_name(PureWindowsPath(cell).name)
     path = around.names.get(name) or around.names.get(fold_name(unquote(name)))
+    # Not every system takes ``12:30.png``, ``CON.png`` and names of 90 Chinese letters: what came here is called otherwise.
+    stored = fold_name(stored_name(re.split(r"[/\\]", cell)[-1]))
+    path = path or around.names.get(stored)
     if path is None and PureWindowsPath(name).suffix in _JPEG:
         path = around.names.get(PureWindowsPath(name).stem)
         path = path if path and path.suffix.lower() in _JPEG else None
     allowed = path in around.beside or around.may_leave or (path is not None and _is_inside(path, around.base))
     if path is None or not allowed or not path.is_file():
         return None
-    is_as_named = fold_name(cell) in (fold_name(path.name), fold_name(path.stem))
+    is_as_named = (stored if "/" not in cell and "\\" not in cell else fold_name(cell)) in (
+        fold_name(path.name), fold_name(path.stem),
+    )  # fmt: skip
     return ListedPicture(file=path, warning=None if is_as_named else Reason("image_found_beside", {"path": cell[:300]}))
 
 
@@ -249,8 +286,8 @@ def check_picture(source: Path | bytes) -> ListedPicture:
     try:
         facts = inspect_image(source)
     except FileError as error:
-        return ListedPicture(rejected=Reason(error.code, error.params))
-    except OSError:
-        return _no("image_missing", str(source))
+        # Where it lies among what was brought is of no use to anybody.
+        path = source.name if isinstance(source, Path) else "data:"
+        return ListedPicture(rejected=Reason(error.code, error.params | {"path": path}))
     key = f"{digest_of(source)}.{FORMATS[facts.format]}"
     return ListedPicture(file=source if isinstance(source, Path) else None, facts=facts, key=key)

@@ -43,7 +43,10 @@ DOCUMENT_ENDINGS: Final = frozenset({
 #: How subtitles begin: ``00:00:01,000 --> …``, and ASS.
 _SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1,2}:\d{2}[.,]\d{3} --> )", re.MULTILINE)
 #: Endings of what is no list, whatever its first bytes look like.
-_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".css", ".ini", ".7z", ".rar"})
+_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".css", ".ini"})
+#: Endings of archives, and how those begin that are no ZIP: RAR, 7z, gzip, xz, Zstandard.
+_ARCHIVE_ENDINGS: Final = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst"})
+_ARCHIVES: Final = (b"Rar!\x1a", b"7z\xbc\xaf", b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 #: Names of texts about a list, which are none.
 _ABOUT: Final = re.compile(
     r"(?:read[ _-]?me|notes?|licen[sc]e|changelog|使用说明|说明|必读)[^.]*+\.(?:txt|md)", re.IGNORECASE
@@ -206,7 +209,7 @@ def is_script(path: Path) -> bool:
 def kind_of(path: Path) -> str:
     """What a file is, by what is in it: ``xlsx``, ``ods``, ``docx``, ``json`` or ``text``.
 
-    :raises InputError: source_unknown, document_unread, xls_old, xlsx_locked, list_unreadable
+    :raises InputError: source_unknown, document_unread, zip_broken, xls_old, xlsx_locked, list_unreadable
     """
     ending = path.suffix.lower()
     if ending in DOCUMENT_ENDINGS:
@@ -223,9 +226,11 @@ def kind_of(path: Path) -> str:
     if first.startswith(b"PK\3\4"):
         if ending not in _NO_LISTS and (found := _of_package(path, ending)):
             return found
-        raise InputError("source_unknown", path=str(path))
+        raise InputError("source_unknown", path=path.name)
+    if ending in _ARCHIVE_ENDINGS or first.startswith(_ARCHIVES):
+        raise InputError("zip_broken", name=path.name)
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
-        raise InputError("source_unknown", path=str(path))
+        raise InputError("source_unknown", path=path.name)
     if first.startswith(b"%PDF-") or _SUBTITLES.search(first):
         raise InputError("document_unread", name=path.name)
     if ending == ".fods" or b"<office:document" in first:
@@ -237,7 +242,9 @@ def _of_package(path: Path, ending: str) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        if ending not in LIST_ENDINGS:
+            raise InputError("zip_broken", name=path.name) from error
         names = []
     if any(name.endswith(".iwa") or name == "xl/workbook.bin" for name in names):
         raise InputError("document_unread", name=path.name)

@@ -23,7 +23,8 @@ _POINT: Final = 12_700
 _PIXEL: Final = 9_525
 _DISPIMG: Final = re.compile(r'DISPIMG\(\s*"([^"]+)"', re.IGNORECASE)
 _IMAGE_OF: Final = re.compile(r"=?(?:_xlfn\.)?IMAGE\(\s*+(\$?[A-Z]{1,3}\$?\d{1,7})\s*+[,)]", re.IGNORECASE)
-_IMAGE: Final = re.compile(r'^=?(?:_xlfn\.)?IMAGE\(\s*"([^"]+)"', re.IGNORECASE)
+#: Of a link that is put together from parts, none of them is the picture.
+_IMAGE: Final = re.compile(r'IMAGE\(\s*+"([^"]++)"\s*+[,;)]', re.IGNORECASE)
 
 
 class Range(NamedTuple):
@@ -477,7 +478,7 @@ class _InCells:
                 continue
             if found := _DISPIMG.search(text):
                 return self._package.picture(self._wps.get(found[1], ""))
-            if found := _IMAGE.match(text):
+            if found := _IMAGE.search(text):
                 return found[1]
         return None
 

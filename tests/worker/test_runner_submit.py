@@ -23,6 +23,8 @@ from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.providers.base import Found
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.schemas.tasks import TaskError
+from vidgen_core.worker.context import ActiveTask
+from vidgen_core.worker.limits.concurrency import Concurrency
 from vidgen_core.worker.steps.reconcile import WINDOW_AFTER
 
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
@@ -174,6 +176,30 @@ def test_a_lost_answer_keeps_its_slot(bench: Bench, monkeypatch: pytest.MonkeyPa
 
     with bench.store.write() as tx:
         tx.tasks.release([first.id])
+    assert bench.wait(second, COMPLETED).status is COMPLETED
+
+
+def test_a_lost_answer_that_was_resolved_before_it_was_counted_keeps_no_slot(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "1")
+    bench.provider.submits = [lost_answer(), None]
+    first, second = bench.queue(2)
+    drop = Concurrency.drop
+
+    def resolved_first(self: Concurrency, active: ActiveTask) -> bool:
+        if active.task.status is FAILED:
+            with bench.store.write() as tx:
+                tx.tasks.release([first.id])
+            # The worker has looked at the store between the two.
+            scheduler = runner._scheduler
+            assert scheduler is not None
+            scheduler._revision = self.ctx.store.revision()
+        return drop(self, active)
+
+    monkeypatch.setattr(Concurrency, "drop", resolved_first)
+    runner = bench.start()
+
     assert bench.wait(second, COMPLETED).status is COMPLETED
 
 

@@ -400,7 +400,9 @@ class Scheduler:
         self._asked.discard(active.task.id)
         if following is None:
             self._active.pop(active.task.id, None)
-            self._concurrency.drop(active)
+            if self._concurrency.drop(active):
+                # Whoever has resolved it since it was written did so before it counted.
+                self.wake()
             if active.task.status is TaskStatus.QUEUED:
                 self._ahead.pop(active.task.provider, None)
                 if self._queue is not None:

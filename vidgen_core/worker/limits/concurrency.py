@@ -41,8 +41,8 @@ class Concurrency:
             self._release_key(task.id)
         return freed
 
-    def drop(self, active: ActiveTask) -> None:
-        """Forget a task that is no longer active."""
+    def drop(self, active: ActiveTask) -> bool:
+        """Forget a task that is no longer active; whether its lost answer counts from now on."""
         task, attempt = active.task, active.attempt
         self._release_key(task.id)
         self.providers.pop(task.id, None)
@@ -50,6 +50,7 @@ class Concurrency:
         lost = attempt is not None and attempt.state is AttemptState.UNKNOWN and task.status is TaskStatus.FAILED
         if lost and attempt is not None:
             self.count_in_doubt(attempt.id, task.id, task.provider, attempt.intent_at or self.ctx.clock())
+        return lost
 
     def count_in_doubt(self, attempt_id: int, task_id: int, mode: ProviderId, since: datetime) -> None:
         """Count a lost answer as under way for the longest time such a job can take."""

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from vidgen_core.domain.tasks import NewTask
 from vidgen_core.media import video
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.exports import exports
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import EVERYTHING, Format, Options
 from vidgen_core.services.facade import Vidgen
@@ -320,6 +321,26 @@ def test_a_take_outside_of_its_folder_is_never_deleted(app: Vidgen, project: Pro
         tx.takes.update(take.id, file="../../stranger.mp4")
     assert app.cleanup.carry_out(project.id, [take.id]).kept == 1
     assert stranger.is_file()
+
+
+def test_the_latest_export_comes_first_though_the_clock_went_back(
+    app: Vidgen, project: Project, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=3)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, "datetime", Ahead)
+        first = ended(app, app.exports.start(project.id, Format.SRT))
+    second = ended(app, app.exports.start(project.id, Format.SRT))
+
+    assert first.started_at > second.started_at
+    wait_until(lambda: [export.id for export in app.exports.all(project.id)] == [second.id, first.id])
+    app.close()
+    with Vidgen.open(locations) as again:
+        assert [export.id for export in again.exports.all(project.id)] == [second.id, first.id]
 
 
 # --- copies

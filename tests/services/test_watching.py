@@ -307,3 +307,18 @@ def test_pictures_that_find_no_room_come_in_when_there_is_room_again(
 
     until(lambda: len(shots(app, project)) == 1)
     until(lambda: app.watched_folders.state(project.id).problem is None)
+
+
+def test_a_prompt_that_was_written_by_a_clock_ahead_is_not_waited_for(
+    app: Vidgen, project: Project, inbox: Path
+) -> None:
+    app.watched_folders.set(project.id, str(inbox))
+    draw(inbox / "a.png")
+    work(app)
+    until(lambda: len(shots(app, project)) == 1)
+
+    (inbox / "later.txt").write_text("pan left")
+    os.utime(inbox / "later.txt", (time.time() + 86_400,) * 2)
+    (inbox / "later.txt").rename(inbox / "a.txt")
+
+    until(lambda: shots(app, project)[0].prompt == "pan left")

@@ -403,12 +403,17 @@ class Exports:
             here = {work.export.id: work.export for work in self._works.values()}
         with self._ctx.store.read() as tx:
             kept = [_export(value) for value in _EXPORTS.get(tx, project_id) or []]
-        every = {export.id: export for export in kept if export} | here
-        found = [export for export in every.values() if export.project_id == project_id]
-        found = [
-            export for export in found if export.state != "done" or self._ctx.media.may_have_export(Path(export.path))
+        # In the order in which they were made, whatever the clock said then; those of this process as they are now.
+        every = {
+            **dict(reversed(here.items())),
+            **{export.id: here.get(export.id, export) for export in kept if export},
+        }
+        return [
+            export
+            for export in every.values()
+            if export.project_id == project_id
+            and (export.state != "done" or self._ctx.media.may_have_export(Path(export.path)))
         ]
-        return sorted(found, key=lambda export: export.started_at, reverse=True)
 
     @requires(Role.VIEWER)
     def get(self, project_id: int, export_id: str) -> Export:

@@ -417,7 +417,8 @@ class _Folder:
         """A prompt that is written after its picture still finds its shot, unless somebody has written one there."""
         for path, shot_id in list(self._promptless.items()):
             text = path.with_suffix(".txt")
-            if not text.is_file() or time.time() - text.stat().st_mtime < QUIET:
+            # A time to come is that of another clock.
+            if not text.is_file() or 0 <= time.time() - text.stat().st_mtime < QUIET:
                 continue
             del self._promptless[path]
             with self._imports.temporary_staging() as staging:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -372,6 +373,25 @@ def test_a_backup_that_finds_no_room_leaves_nothing(app: Vidgen, project: Projec
 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("copy")] == []
     assert app.cleanup.backup(tmp_path / "copy.db")[0].is_file()
+
+
+def test_a_backup_into_a_folder_that_takes_none_names_that_folder(app: Vidgen) -> None:
+    # Not even an owner may write there.
+    with pytest.raises(FileError) as raised:
+        app.cleanup.backup(Path("/proc/copy.db"))
+
+    assert "/proc" in str(raised.value.params)
+
+
+def test_a_workbook_without_a_folder_for_temporary_files_is_one_sentence(
+    app: Vidgen, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(FileError) as raised:
+        app.exports.write(project.id, Format.XLSX, tmp_path / "out.xlsx")
+
+    assert raised.value.params["path"].startswith(str(tmp_path / "gone"))
 
 
 @pytest.mark.parametrize("kind", [Format.XLSX, Format.JIANYING])

@@ -664,6 +664,10 @@ def test_letters_that_are_struck_out_are_left_out_and_said(folder: Path, name: s
     )
 
 
+def test_zeros_that_a_disk_has_left_behind_a_list_are_none_of_its_letters(folder: Path) -> None:
+    assert shots_of(folder, "p.csv", b"shot,prompt\n1,a\n2,b\n" + bytes(70_000)) == [("1", "a"), ("2", "b")]
+
+
 def test_what_a_page_does_not_show_is_no_prompt(folder: Path) -> None:
     rows = "<tr hidden><td>1<td>a<tr><td>2<td>b<span style='display:none'> secret</span><template>t</template><p hidden>u</p>!"
 

@@ -117,9 +117,11 @@ def write_xlsx(
     :raises FileError: as ``translate_os_errors``
     """
     book = Workbook(write_only=True)
+    waiting = Path(tempfile.gettempdir(), "rows")
     try:
-        for name, rows in sheets.items():
-            _write_sheet(book.create_sheet(name), rows, widths, guard)
+        with translate_os_errors(waiting):
+            for name, rows in sheets.items():
+                _write_sheet(book.create_sheet(name), rows, widths, guard)
         book.save(file)
     except LxmlError as error:
         for sheet in book.worksheets:
@@ -127,7 +129,7 @@ def write_xlsx(
             with contextlib.suppress(LxmlError):
                 sheet._writer.close()
         # Rows wait in a temporary file, whose writer says ``IO_ENOSPC`` for the system's ``ENOSPC``.
-        with translate_os_errors(Path(tempfile.gettempdir(), "rows")):
+        with translate_os_errors(waiting):
             raise OSError(getattr(errno, str(error).removeprefix("IO_"), errno.EIO), str(error)) from error
 
 

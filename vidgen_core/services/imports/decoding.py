@@ -26,6 +26,11 @@ def decodings(data: bytes) -> Iterator[str]:
     UTF-8 is tried strictly before GB18030 (of which GBK is a part), because Chinese text in GBK is practically never valid
     UTF-8, while nearly everything is valid GB18030. The statistical guess comes last: it may differ with the sample.
     """
+    # What a disk that was full, or went away, has left of a file ends in zeros.
+    return (text.rstrip("\0") for text in _decoded(data))
+
+
+def _decoded(data: bytes) -> Iterator[str]:
     for encoding in _encodings(data):
         try:
             yield data.decode(encoding)
@@ -45,7 +50,7 @@ def _encodings(data: bytes) -> Iterator[str]:
     if marked:
         yield marked
         return
-    sample = data[:_SAMPLE]
+    sample = data.rstrip(b"\0")[:_SAMPLE]
     if sample.count(0) * 20 > len(sample):
         yield from _wide(sample)
         return

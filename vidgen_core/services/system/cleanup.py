@@ -149,10 +149,11 @@ class Cleanup(Service):
             path = path / f"vidgen-{datetime.now().astimezone():%Y%m%d-%H%M%S}.db"
         if not path.parent.is_dir():
             raise FileError("backup_folder_missing", path=str(path.parent))
-        from vidgen_core.media.disk import ensure_free_space, translate_os_errors
+        from vidgen_core.media.disk import ensure_free_space, ensure_writable, translate_os_errors
         from vidgen_core.services.exports.writers import write_bytes
 
         with translate_os_errors(path):
+            ensure_writable(path.parent)
             ensure_free_space(path.parent, self._ctx.store.info()["bytes"], reserve=0)
             self._ctx.store.backup(path)
         text = self._ctx.settings_file.text()

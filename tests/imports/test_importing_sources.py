@@ -93,6 +93,8 @@ def test_a_workbook_without_a_header_or_damaged_is_refused_by_a_code(tmp_path: P
         ),
         "list.numbers": (b"PK\3\4", "document_unread"),
         "script.pdf": (b"%PDF-1.7", "document_unread"),
+        "mail.eml": (b"Subject: shots\r\n\r\n<table>", "document_unread"),
+        "page.xls": (b"From: x\r\nMIME-Version: 1.0\r\n\r\n<table>", "document_unread"),
         "script.txt": (b"%PDF-1.7\nA fox", "document_unread"),
     }
     for name, (data, code) in files.items():

@@ -39,9 +39,12 @@ _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods", ".fods
 #: Endings of documents that only the programs which made them can hand over.
 DOCUMENT_ENDINGS: Final = frozenset({
     ".pdf", ".numbers", ".xlsb", ".pages", ".key", ".doc", ".rtf", ".fdx", ".fountain", ".spmd", ".srt", ".vtt", ".ass", ".ssa",
+    ".mhtml", ".mht", ".eml", ".msg",
 })  # fmt: skip
 #: How subtitles begin: ``00:00:01,000 --> …``, and ASS.
 _SUBTITLES: Final = re.compile(rb"(?:\A\W{0,4}\[Script Info\]|^(?:\d{1,2}:)?\d{1,2}:\d{2}[.,]\d{3} --> )", re.MULTILINE)
+#: What mails and saved pages say of themselves (RFC 2045), whatever they are called.
+_MESSAGE: Final = re.compile(rb"^MIME-Version: ?1\.0", re.MULTILINE | re.IGNORECASE)
 #: Endings of what is no list, whatever its first bytes look like.
 _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".css", ".ini"})
 #: Endings of archives, and how those begin that are no ZIP: RAR, 7z, gzip, xz, Zstandard.
@@ -231,7 +234,7 @@ def kind_of(path: Path) -> str:
         raise InputError("zip_broken", name=path.name)
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=path.name)
-    if first.startswith(b"%PDF-") or _SUBTITLES.search(first):
+    if first.startswith(b"%PDF-") or _SUBTITLES.search(first) or _MESSAGE.search(first):
         raise InputError("document_unread", name=path.name)
     if ending == ".fods" or b"<office:document" in first:
         return "ods"

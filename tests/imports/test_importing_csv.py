@@ -12,6 +12,7 @@ from importing_factories import codes, draw, read_csv
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ShotParams
+from vidgen_core.services.imports.columns import plain_header
 
 CHINESE = "编号,参考图,提示词,比例,视频数\r\n1.0,a.png,镜头缓缓推进,9:16,3\r\n1.1,b.jpg,向左平移,16:9,\r\n"
 
@@ -358,3 +359,7 @@ def test_five_thousand_rows_are_quick(folder: Path) -> None:
     assert len(plan.ok) == 5000
     assert time.process_time() - started < 5
     assert plan.shots[-1].line == 2 + 4999 * 2
+
+
+def test_a_cell_of_megabytes_is_looked_at_no_further_than_a_header_goes() -> None:
+    assert len(plain_header("a" * 1_000_000)) < 2000

@@ -25,9 +25,13 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {field: tuple(names) for field, name
 _BRACKETS: Final = re.compile(r"[(\[{<【《「][^()\[\]{}<>【】《》「」]*+[)\]}>】》」]")
 
 
+#: Letters of a header; cells with a text, or a picture within them, may have millions.
+_HEADER_LETTERS: Final = 1000
+
+
 def plain_header(header: str) -> str:
     """Without regard to case, punctuation, what stands in brackets, and the width of letters."""
-    folded = unicodedata.normalize("NFKC", header).casefold().replace("n°", "no")
+    folded = unicodedata.normalize("NFKC", header[:_HEADER_LETTERS]).casefold().replace("n°", "no")
     bare = "".join(letter for letter in _BRACKETS.sub("", folded) if letter.isalnum())
     # ``#`` alone, or nothing but a bracket.
     return bare or "".join(folded.split())

@@ -100,7 +100,7 @@ def test_final_cut_xml_keeps_rates_sizes_trims_and_addresses(mixed: Film, tmp_pa
         for name in ("offset", "duration", "start"):
             assert (Fraction(clip.get(name).rstrip("s")) / frame).denominator == 1, "whole frames of the sequence"
     assert (clips[1].get("start"), clips[1].get("duration")) == ("1/2s", "1s")
-    assert clips[0].find("conform-rate").attrib == {"scaleEnabled": "0", "srcFrameRate": "24"}
+    assert clips[1].find("conform-rate").attrib == {"scaleEnabled": "0", "srcFrameRate": "30"}
     assert "走吧" in clips[0].find("note").text
     assert [marker.get("value") for marker in clips[1].iter("marker")] == ["Prompt", "Line", "Doubt"]
 
@@ -121,7 +121,7 @@ def test_markers_tell_prompt_lines_and_doubts(mixed: Film, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", [Format.EDL, Format.PREMIERE])
 def test_other_timelines_read_back_with_the_same_clips(mixed: Film, tmp_path: Path, kind: Format) -> None:
-    adapter, facts = {"edl": ("cmx_3600", {"rate": 30}), "xml": ("fcp_xml", {})}[kind]
+    adapter, facts = {"edl": ("cmx_3600", {"rate": 24}), "xml": ("fcp_xml", {})}[kind]
     read = otio.adapters.read_from_file(str(written(mixed, kind, tmp_path)), adapter, **facts)
 
     timeline = read if isinstance(read, otio.schema.Timeline) else read[0]
@@ -345,7 +345,8 @@ def test_every_rate_goes_through_every_timeline(tmp_path: Path, rate: str) -> No
     takes[1] = takes[1].model_copy(update={"trim_in": float(10 / fps), "trim_out": float(30 / fps)})
     film = make_film("n" * 300, shots, takes, ImagesIn(tmp_path), AT)
     base = usual_rate([read_facts(files[0])])
-    assert 1 in ((base / fps).denominator, (fps / base).denominator), "no frame is shown longer than another"
+    # No frame is shown longer than another, but for 16: not every editor cuts at 48.
+    assert base == 24 if fps == 16 else 1 in ((base / fps).denominator, (fps / base).denominator)
 
     for kind, adapter in ((Format.OTIO, "otio_json"), (Format.EDL, "cmx_3600"), (Format.PREMIERE, "fcp_xml")):
         target = written(film, kind, tmp_path)

@@ -20,7 +20,7 @@ STANDARD_RATES: Final = tuple(
     Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
 )
 #: How often such a rate shows each frame: 8 and 12.5 fps are shown at 24 and 25, 120 at 60.
-_TIMES: Final = (*map(Fraction, range(1, 9)), Fraction(1, 2), Fraction(1, 4))
+_TIMES: Final = (*map(Fraction, range(2, 9)), Fraction(1, 2), Fraction(1, 4))
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,15 @@ def usual_rate(facts: Sequence[Facts]) -> Fraction:
 
 def _rate_for(fps: Fraction) -> Fraction:
     """The rate of editors at which every frame is shown equally long, or one of several left out; else the nearest."""
+    own = nearest_rate(fps)
+    if own in STANDARD_RATES:
+        return own
     for times in _TIMES:
-        if (rate := nearest_rate(fps * times)) in STANDARD_RATES:
+        # Not every editor cuts at 48.
+        if (rate := nearest_rate(fps * times)) in STANDARD_RATES and rate != 48:
             return rate
-    return min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
+    usual = [rate for rate in STANDARD_RATES if rate.denominator == 1 or abs(rate - fps) < Fraction(1, 10)]
+    return min(usual, key=lambda rate: abs(rate - fps))
 
 
 def nearest_rate(fps: Fraction) -> Fraction:

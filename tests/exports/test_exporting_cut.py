@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -17,6 +18,7 @@ from PIL import Image
 from vidgen_core.domain.errors import FileError
 from vidgen_core.services.exports.film import Cancelled, Film, Options
 from vidgen_core.services.exports.rough_cut import write_rough_cut
+from vidgen_core.services.exports.timelines.jianying import write_draft
 
 
 def decode(path: Path) -> list[np.ndarray]:
@@ -243,6 +245,18 @@ def test_a_video_that_asks_to_be_turned_stands_upright(tmp_path: Path, matrix: t
     frames = decode(tmp_path / "cut.mp4")
     assert frames[0].shape == (128, 72, 3)
     assert is_like(frames[3][4, 36], COLOURS[0]), "it fills the frame, so no black above it"
+
+
+def test_a_draft_knows_a_turned_video_as_it_is_shown(tmp_path: Path) -> None:
+    turned = turn(make_video(tmp_path / "1.mp4", COLOURS[0], (128, 72)), (0, 1, -1, 0))
+    (tmp_path / "drafts").mkdir()
+
+    draft = write_draft(film_of({1: turned}, 1, tmp_path), tmp_path / "drafts", Options(), quiet)
+
+    content = json.loads((draft / "draft_content.json").read_text(encoding="utf-8"))
+    (video,) = content["materials"]["videos"]
+    assert (video["width"], video["height"]) == UPRIGHT
+    assert (content["canvas_config"]["width"], content["canvas_config"]["height"]) == UPRIGHT
 
 
 def test_cancelling_leaves_nothing_behind(film: Film, tmp_path: Path) -> None:

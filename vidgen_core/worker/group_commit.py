@@ -1,7 +1,7 @@
 """The worker's one writer: what arrives while one transaction is committed goes into the next one together.
 
 A commit with ``synchronous=FULL`` waits for the disk, and its beginning may wait for another process; both do so in a thread.
-Everything between runs in the worker's own loop, so that no statement changes threads. A hundred polls a second cost a few
+Everything between runs in the worker's own loop, so that no statement changes threads (of a server the last ones do). A hundred polls a second cost a few
 commits, and an intent is still on disk before its caller goes on.
 """
 
@@ -137,6 +137,9 @@ class GroupCommit:
                             results.append(change.operation(tx))
                             if len(results) % TURN == 0:
                                 await asyncio.sleep(0)
+                    if not self._store.is_shared:
+                        # Two threads that run statements wait for each other at each one; for a server the loop does not wait.
+                        tx.add_rest()
             except BaseException:
                 self._store.roll_back(tx)
                 raise

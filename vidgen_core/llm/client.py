@@ -85,7 +85,7 @@ class Chat:
 
     def __init__(self, base_url: str, patience: Mapping[Verb, Patience] | None = None) -> None:
         self._base = base_url.rstrip("/") if re.search(r"/v\d+/?$", base_url) else f"{base_url.rstrip('/')}/v1"
-        self._http = Http({**PATIENCE, **(patience or {})})
+        self._http = Http({**PATIENCE, **(patience or {})}, names_jobs=False)
         self._table = Table(provider=re.sub(r"^https?://", "", base_url).split("/")[0], by_code=_CODES, by_words=_WORDS)
 
     async def ask(

@@ -183,10 +183,14 @@ class Http:
 
     :param patience: replaces single entries of ``PATIENCE``.
     :param most: bytes read of an answer; a longer one is no JSON any more.
+    :param names_jobs: what came of an answer to an order counts where it breaks off, for it may name a job.
     """
 
-    def __init__(self, patience: Mapping[Verb, Patience] | None = None, most: int = ANSWER_BYTES) -> None:
+    def __init__(
+        self, patience: Mapping[Verb, Patience] | None = None, most: int = ANSWER_BYTES, *, names_jobs: bool = True
+    ) -> None:
         self._most = most
+        self._names_jobs = names_jobs
         self._patience = {**PATIENCE, **(patience or {})}
         self._clients: dict[tuple[bool, Rules | None], httpx.AsyncClient] = {}
 
@@ -243,7 +247,8 @@ class Http:
                 # From here on it ends the reading alone: what had come by then counts.
                 limit.reschedule(None)
                 secrets = self._secrets(key) if key else ()
-                return await _read(response, until, secrets, self._most, partly=verb is Verb.SUBMIT)
+                partly = self._names_jobs and verb is Verb.SUBMIT
+                return await _read(response, until, secrets, self._most, partly=partly)
 
     @contextlib.asynccontextmanager
     async def stream(

@@ -16,10 +16,10 @@ from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, RowNote, identity, merge_plans
 from vidgen_core.services.imports.readers.csv_list import text_sheets
-from vidgen_core.services.imports.readers.docx_list import docx_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
 from vidgen_core.services.imports.readers.layout import arranged
-from vidgen_core.services.imports.readers.ods_list import ods_sheets
+from vidgen_core.services.imports.readers.office.docx_list import docx_sheets
+from vidgen_core.services.imports.readers.office.ods_list import ods_sheets
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import is_storyboard, read_storyboard, storyboard_sheet
 from vidgen_core.services.imports.readers.table import (
@@ -186,7 +186,7 @@ def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> l
             return [storyboard_sheet(source, name)]
         case "xlsx":
             # Imported for the first workbook: it brings openpyxl along.
-            from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
+            from vidgen_core.services.imports.readers.office.xlsx_list import xlsx_sheets
 
             found = xlsx_sheets(source, name)
         case "ods":

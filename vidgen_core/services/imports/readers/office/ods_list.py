@@ -16,8 +16,8 @@ from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import date_as_shown
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, MOST_CELLS, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
+from vidgen_core.services.imports.readers.office.xlsx_parts import Package, Picture, attribute, name_of
 from vidgen_core.services.imports.readers.table import Sheet, TableRow, struck
-from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, name_of
 
 _MOST_COLUMNS: Final = 200
 _NOT_SHOWN: Final = frozenset({"collapse", "filter"})

@@ -22,8 +22,8 @@ from vidgen_core.services.imports.numbers import date_as_shown
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
+from vidgen_core.services.imports.readers.office.xlsx_parts import Picture, Range, SheetParts, read_parts
 from vidgen_core.services.imports.readers.table import Sheet, TableRow, struck
-from vidgen_core.services.imports.readers.xlsx_parts import Picture, Range, SheetParts, read_parts
 from vidgen_core.services.imports.values import is_link
 
 _MOST_COLUMNS: Final = 200

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
+from vidgen_core.services.imports.readers.office.xlsx_parts import Package, Picture, attribute, below, name_of
 from vidgen_core.services.imports.readers.table import Sheet, TableRow, cell_text, struck
-from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, below, name_of
 
 _BODY: Final = "word/document.xml"
 #: Cells that a cell may span.

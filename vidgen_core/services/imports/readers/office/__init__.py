@@ -1,0 +1,1 @@
+"""Lists in the packages of office programs: XML and pictures in a ZIP."""

@@ -35,7 +35,7 @@ def test_a_picture_is_decoded_once_unless_it_has_changed(
 ) -> None:
     seen: list[str] = []
     decode = images._decode
-    monkeypatch.setattr(images, "_decode", lambda image, path: (seen.append(path.name), decode(image, path)))
+    monkeypatch.setattr(images, "_decode", lambda image, path: (seen.append(Path(path).name), decode(image, path)))
     for name in ("a.png", "b.png", "c.png"):
         draw(tmp_path / name)
     plan = app.imports.plan([write(tmp_path / "list.csv", "shot,image\n1.0,a.png\n2.0,b.png\n3.0,c.png\n")])

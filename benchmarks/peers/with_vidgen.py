@@ -138,8 +138,8 @@ def _run(work: Work) -> None:
     settings = SettingsFile(locations)
     counted, late = Counted(), Lateness()
     store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
-    provider = Timed(settings.current, locations, url=work.url)
-    worker = Worker(own, settings.current, locations, lambda _: {YUNWU: provider}).start()
+    provider = Timed(settings.recent, locations, url=work.url)
+    worker = Worker(own, settings.recent, locations, lambda _: {YUNWU: provider}).start()
     # What is loaded with the first request and the first file belongs to the start.
     queue(store, FIRST)
     _wait(store, FIRST)

@@ -7,7 +7,6 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from doubles import wait_until
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.errors import ErrorKind, FileError, SettingsError
@@ -39,7 +38,7 @@ def test_a_good_installation_has_no_errors(app: Vidgen) -> None:
 def test_wrong_settings_are_a_finding_and_stop_nothing(app: Vidgen) -> None:
     app.locations.settings_file.write_text("mode = 'loca'")
 
-    finding = wait_until(lambda: findings(app).get("settings_wrong"))
+    finding = findings(app)["settings_wrong"]
 
     assert (finding.ok, finding.params["error"]) == (False, "setting_invalid")
 
@@ -48,7 +47,8 @@ def test_settings_that_others_may_read_are_closed(app: Vidgen) -> None:
     app.locations.settings_file.write_text("mode = 'local'")
     app.locations.settings_file.chmod(0o644)
 
-    wait_until(lambda: findings(app)["settings"].ok and app.locations.settings_file.stat().st_mode & 0o077 == 0)
+    assert findings(app)["settings"].ok
+    assert app.locations.settings_file.stat().st_mode & 0o077 == 0
 
 
 def test_a_home_that_others_may_read_is_named(app: Vidgen) -> None:

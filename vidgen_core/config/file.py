@@ -23,7 +23,7 @@ from vidgen_core.domain.provider_settings import KeySettings
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
-#: Seconds until it is looked again whether others have changed the settings.
+#: Seconds until it is looked again for what others have changed: of all machines always, else by who asks all the time.
 LOOK_EVERY: Final = 0.3
 #: The section that stays in the file of each machine: it says where the others are.
 OWN: Final = "scale"
@@ -52,7 +52,7 @@ class SharedPlace(Protocol):
 
 
 class SettingsFile:
-    """The settings of a data home as they are now, what others change within ``LOOK_EVERY``; safe to share between threads.
+    """The settings of a data home as they are now; safe to share between threads.
 
     ``problem`` is the ``SettingsError`` of the last reading, while the last good settings stay in force.
     """
@@ -67,6 +67,8 @@ class SettingsFile:
         self._shared: SharedPlace | None = None
         self._known = SharedText(0, "")
         self._looked = -LOOK_EVERY
+        #: When it was seen last that nothing had changed.
+        self._fresh_at = -LOOK_EVERY
 
     @property
     def place(self) -> str:
@@ -90,8 +92,8 @@ class SettingsFile:
             document = tomlkit.parse(read_text(self.path)) if read(self.path) else tomlkit.document()
             document.pop(OWN, None)
             place.replace(0, tomlkit.dumps(document))
-        self._shared = place
-        self._look_anew()
+        with self._lock:
+            self._shared, self._seen, self._fresh_at = place, None, -LOOK_EVERY
 
     def current(self) -> Settings:
         """The settings; the file is read again only when it has changed, and the environment with it.
@@ -104,20 +106,20 @@ class SettingsFile:
                 raise self.problem or SettingsError()
             return self._settings
 
+    def recent(self) -> Settings:
+        """As ``current`` for who asks all the time: what others have changed may be missed for ``LOOK_EVERY`` seconds."""
+        with self._lock:
+            if self._settings is not None and time.monotonic() - self._fresh_at < LOOK_EVERY:
+                return self._settings
+        return self.current()
+
     def _look(self) -> None:
         now = time.monotonic()
-        if now - self._looked < LOOK_EVERY:
-            return
         seen = self._signature()
         if seen != self._seen:
             self._read_again()
             self._seen = seen
-        self._looked = now
-
-    def _look_anew(self) -> None:
-        """Read the settings again when they are asked for next: they have been changed here."""
-        with self._lock:
-            self._seen, self._looked = None, -LOOK_EVERY
+        self._fresh_at = now
 
     def _read_again(self) -> None:
         self._fixed = environment_names()
@@ -132,19 +134,26 @@ class SettingsFile:
             self.problem = None
 
     def _signature(self) -> object:
-        if self._shared is not None:
+        rev = self._look_there()
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            return error.errno, rev
+        self._make_private(stat)
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino, rev
+
+    def _look_there(self) -> int:
+        """The revision of the settings of all machines, as known now."""
+        now = time.monotonic()
+        if self._shared is not None and now - self._looked >= LOOK_EVERY:
             try:
                 self._known = self._shared.read() or SharedText(0, "")
             except StoreError:
                 # While the database is away what was known stays in force.
                 if self._settings is None:
                     raise
-        try:
-            stat = self.path.stat()
-        except OSError as error:
-            return error.errno, self._known.rev
-        self._make_private(stat)
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino, self._known.rev
+            self._looked = now
+        return self._known.rev
 
     def _make_private(self, stat: os.stat_result) -> None:
         """A file written by hand is usually readable by everybody, and holds keys."""
@@ -186,7 +195,8 @@ class SettingsFile:
                 break
         else:
             raise SettingsError("settings_locked", path=place.place)
-        self._look_anew()
+        with self._lock:
+            self._looked = self._fresh_at = -LOOK_EVERY
 
     def _changed(self, text: str, where: str, values: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
         """The text with ``values`` in it, and with keys bound to what they were entered for.
@@ -269,7 +279,8 @@ class SettingsFile:
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
-        self._look_anew()
+        with self._lock:
+            self._seen, self._fresh_at = None, -LOOK_EVERY
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -147,15 +147,15 @@ class WorkerControl:
         from vidgen_core.worker.context import BuiltOnUse
         from vidgen_core.worker.worker import Worker
 
-        ctx = self._ctx
+        ctx, settings = self._ctx, self._ctx.settings_file.recent
         # The runner alone moves the write-ahead log into the database, so it has a store of its own.
         self._store = open_store(ctx.locations, checkpoints=True)
         self._runner = Worker(
             self._store,
-            ctx.settings,
+            settings,
             ctx.locations,
             lambda uploads: BuiltOnUse(
-                provider_ids(), lambda mode: open_provider(mode, ctx.settings, ctx.locations, uploads(mode))
+                provider_ids(), lambda mode: open_provider(mode, settings, ctx.locations, uploads(mode))
             ),
             media=ctx.media,
             name=name,

@@ -256,6 +256,16 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
         visitor.complaints.clear()
 
 
+def test_an_address_names_its_project_once_however_many_links_were_followed(studio: Studio, page: Page) -> None:
+    project = studio.project("named once", 1)
+    go(page, studio.at(project))
+    for name, path in (("Export", "export"), ("Tasks", "tasks"), ("Export", "export")):
+        # Off the link before, whose tip would lie over this one.
+        page.mouse.move(700, 500)
+        page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+        until(page, lambda path=path: page.url == f"{studio.url}/{path}?project=named+once", "the address")
+
+
 def test_what_could_not_be_fetched_is_drawn_when_it_can(studio: Studio, visitor: Visitors) -> None:
     project = studio.project("fetched later", 1)
     page = visitor()

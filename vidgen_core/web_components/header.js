@@ -48,7 +48,10 @@ class Bar {
     // What Streamlit's own elements do not say. They are drawn anew without the header being told.
     this.onDrawn = () => {
       cancelAnimationFrame(this.drawn)
-      this.drawn = requestAnimationFrame(() => describePage(this.data.page))
+      this.drawn = requestAnimationFrame(() => {
+        nameOnce()
+        describePage(this.data.page)
+      })
     }
     this.watcher = new MutationObserver(this.onDrawn)
     this.watcher.observe(document.body, { childList: true, subtree: true })
@@ -197,6 +200,14 @@ function walkColumn(event) {
   event.preventDefault()
   event.stopPropagation()
   event.target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))
+}
+
+// Streamlit adds the project to the address of a link that names it already, and so once more with each link.
+function nameOnce() {
+  const address = new URL(window.location.href), asked = [...address.searchParams]
+  if (new Set(asked.map(([key]) => key)).size === asked.length) return
+  for (const [key, value] of asked.reverse()) address.searchParams.set(key, value)
+  history.replaceState(history.state, "", address)
 }
 
 export default mounted(Bar)

@@ -49,7 +49,6 @@ from vidgen_core.providers.http.error_mapping import (
     failure_of,
     job_in,
     refusal,
-    refuses,
 )
 from vidgen_core.providers.http.job_status import of_job, read
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome
@@ -59,7 +58,7 @@ from vidgen_core.providers.yunwu.catalogue import ListedModel, YunwuCatalogue, v
 from vidgen_core.providers.yunwu.families import FAMILIES, built_in, elsewhere_by_name, family_by_name
 from vidgen_core.providers.yunwu.families.family import Family, FamilyRequest, JobAddress, quoted
 from vidgen_core.providers.yunwu.pictures import PictureSender, Transport
-from vidgen_core.providers.yunwu.responses import LINKS, TABLE, said_by
+from vidgen_core.providers.yunwu.responses import LINKS, TABLE, said_by, went_well
 from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 #: Lines that the log of a key shows at most.
@@ -281,7 +280,7 @@ class Yunwu(Provider):
         found = billing.prices(listed, status)
         if found is None:
             answer = await self._ask("/api/pricing", None)
-            if not _is_told(answer):
+            if not went_well(answer):
                 raise error_of(TABLE, answer, said_by(answer))
             listed = answer.json
             found = billing.prices(listed, status)
@@ -293,7 +292,7 @@ class Yunwu(Provider):
     async def test(self, key: Key | None) -> Connection:
         try:
             answer = await self._ask("/v1/models", key)
-            if not _is_told(answer) or not isinstance(at(answer.json, "data"), list):
+            if not went_well(answer) or not isinstance(at(answer.json, "data"), list):
                 raise error_of(TABLE, answer, said_by(answer))
         except RemoteError as error:
             return Connection(ok=False, failure=Failure.of(error))
@@ -340,14 +339,10 @@ class Yunwu(Provider):
     async def _told(self, path: str, key: Key | None) -> Any:
         """What the answer to a free question says; None where it is refused."""
         answer = await self._ask(path, key)
-        return answer.json if _is_told(answer) else None
+        return answer.json if went_well(answer) else None
 
     async def _ask(self, path: str, key: Key | None) -> ProviderResponse:
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
-
-
-def _is_told(answer: ProviderResponse) -> bool:
-    return answer.ok and not refuses(answer.json)
 
 
 #: What of a request the ledger does not repeat: the prompt stands in the task, pictures are counted.

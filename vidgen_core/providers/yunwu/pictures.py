@@ -16,10 +16,9 @@ from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.uploads import UploadedFiles, link_in
 from vidgen_core.providers.http.addresses import is_private
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import refuses
 from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
 from vidgen_core.providers.yunwu.families.family import Inline, SentPictures
-from vidgen_core.providers.yunwu.responses import TABLE, said_by
+from vidgen_core.providers.yunwu.responses import TABLE, said_by, went_well
 
 #: How long a link is trusted; a client that uses the host trusts it as long.
 LIFE: Final = timedelta(hours=1)
@@ -80,8 +79,7 @@ class PictureSender:
     async def _upload(self, picture: Path, host: str, name: str, key: Key | None) -> str:
         body = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
         answer = await self._http.call(Verb.UPLOAD, "POST", f"{host}/api/upload", key=key, body=body)
-        went_well = answer.ok and not refuses(answer.json)
-        return link_in(TABLE, answer, said_by(answer), host, "url", "data.url", went_well=went_well)
+        return link_in(TABLE, answer, said_by(answer), host, "url", "data.url", went_well=went_well(answer))
 
 
 class _Facts:

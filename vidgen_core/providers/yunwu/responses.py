@@ -28,6 +28,7 @@ from vidgen_core.providers.http.error_mapping import (
     SATURATED,
     Classification,
     Table,
+    refuses,
     rule,
     words,
 )
@@ -77,6 +78,11 @@ TABLE: Final = Table(
         rule(REMOTE_TIMEOUT, said=words("任务超时", "timed? ?out")),
     ),
 )  # fmt: skip
+
+
+def went_well(answer: ProviderResponse) -> bool:
+    """Whether an answer is good by its status, and its body refuses nothing."""
+    return answer.ok and not refuses(answer.json)
 
 
 def said_by(answer: ProviderResponse) -> ErrorBody:

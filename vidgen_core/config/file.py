@@ -61,6 +61,7 @@ class SettingsFile:
         self.path: Final = locations.settings_file
         self.problem: SettingsError | None = None
         self._settings: Settings | None = None
+        #: What was read last; None: something has been changed here since.
         self._seen: object = None
         self._fixed: frozenset[str] = frozenset()
         self._lock = threading.Lock()
@@ -93,7 +94,7 @@ class SettingsFile:
             document.pop(OWN, None)
             place.replace(0, tomlkit.dumps(document))
         with self._lock:
-            self._shared, self._seen, self._fresh_at = place, None, -LOOK_EVERY
+            self._shared, self._seen = place, None
 
     def current(self) -> Settings:
         """The settings; the file is read again only when it has changed, and the environment with it.
@@ -109,7 +110,8 @@ class SettingsFile:
     def recent(self) -> Settings:
         """As ``current`` for who asks all the time: what others have changed may be missed for ``LOOK_EVERY`` seconds."""
         with self._lock:
-            if self._settings is not None and time.monotonic() - self._fresh_at < LOOK_EVERY:
+            is_known = self._seen is not None and time.monotonic() - self._fresh_at < LOOK_EVERY
+            if is_known and self._settings is not None:
                 return self._settings
         return self.current()
 
@@ -196,7 +198,7 @@ class SettingsFile:
         else:
             raise SettingsError("settings_locked", path=place.place)
         with self._lock:
-            self._looked = self._fresh_at = -LOOK_EVERY
+            self._looked, self._seen = -LOOK_EVERY, None
 
     def _changed(self, text: str, where: str, values: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
         """The text with ``values`` in it, and with keys bound to what they were entered for.
@@ -280,7 +282,7 @@ class SettingsFile:
             raise
         _sync_folder(target.parent)
         with self._lock:
-            self._seen, self._fresh_at = None, -LOOK_EVERY
+            self._seen = None
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:

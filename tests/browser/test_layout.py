@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from browser_studio import Studio, Visitors, card, go, until
+from browser_studio import Studio, Visitors, add_tasks, card, go, until
 from playwright.sync_api import Locator, Page, Route, expect
 
+from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -90,6 +91,49 @@ def test_every_page_begins_with_its_content(
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
         assert top(page.locator(content).first) <= begins, name
         assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width, name
+
+
+#: Whether nothing in a box is cut off by it, or stands out of it.
+STAYS_INSIDE = """(box) => {
+  const outer = box.getBoundingClientRect()
+  return [...box.querySelectorAll("*")].map((one) => one.getBoundingClientRect()).every((inner) =>
+    !inner.width || (inner.right <= outer.right + 1 && inner.top >= outer.top - 3 && inner.bottom <= outer.bottom + 3))
+}"""
+
+
+@pytest.fixture(scope="module")
+def crowd(studio: Studio) -> Project:
+    """12,345 tasks in a project and shots whose names have sixty characters that no line breaks between."""
+    project = studio.project("雨夜旧城区天台追逐长镜头" * 5, 2)
+    shots = studio.vidgen.shots.ids(project.id)
+    for place, shot in enumerate(shots):
+        studio.vidgen.shots.edit(shot, number=f"第十二集天台追逐{place}_" * 6, prompt="Supercalifragilistic" * 40)
+    studio.vidgen.tasks.generate(project.id, shots, GenerateOptions(takes=1))
+    add_tasks(studio, project, 12_345)
+    return project
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize(("width", "high", "begins"), [(1440, 900, 170), (390, 844, 230)])
+def test_long_names_and_large_numbers_make_no_page_wider(
+    studio: Studio, crowd: Project, visitor: Visitors, width: int, high: int, begins: int, locale: str
+) -> None:
+    page = visitor(width=width, height=high, locale=locale)
+    until(page, lambda: studio.vidgen.tasks.counts(crowd.id)[TaskStatus.COMPLETED] == 2, "two takes")
+    for name in ("", "add", "pick", *FIRST_CONTENT):
+        go(page, studio.at(crowd, name))
+        expect(page.locator(".st-key-header_line")).to_be_visible()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width, name
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("main => main.scrollWidth <= main.clientWidth"), name
+        assert height(page.locator(".st-key-header_line")) <= 56, name
+        if name == "pick":
+            expect(page.locator(".st-key-review .take")).to_have_count(1)
+            assert page.locator(".st-key-review .head").evaluate(STAYS_INSIDE)
+        if name in FIRST_CONTENT:
+            expect(page.locator(FIRST_CONTENT[name]).first).to_be_visible()
+            assert top(page.locator(FIRST_CONTENT[name]).first) <= begins, name
 
 
 #: What the window cuts off of a row of filters, and hints that their field has no room for.

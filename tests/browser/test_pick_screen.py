@@ -214,6 +214,74 @@ def test_two_takes_are_compared_in_one_frame(studio: Studio, project: Project, s
     expect(page.locator(".takes.wiping")).to_have_count(0)
 
 
+@pytest.fixture
+def compared(studio: Studio, page: Page) -> Page:
+    """The room with one shot that has three takes of eight frames a second."""
+    film = studio.project("compared", 1)
+    shots = studio.vidgen.shots.ids(film.id)
+    studio.vidgen.tasks.generate(film.id, shots, GenerateOptions(takes=3))
+    until(page, lambda: len(takes(studio, shots[0])) == 3, "three takes")
+    go(page, studio.at(film, "pick"))
+    expect(page.locator(".st-key-review .take")).to_have_count(3)
+    return page
+
+
+def test_the_list_of_keys_opens_and_closes_and_a_key_fills_the_screen(compared: Page) -> None:
+    page, listed = compared, compared.locator(".st-key-review .help")
+    page.keyboard.press("?")
+    expect(listed).to_be_visible()
+    keys = set(listed.locator("kbd").all_inner_texts())
+    assert keys == {"1–5", "X", "M", "E", "Z", "←", "→", "J", "K", "Space", ",", ".", "A", "B", "F", "S", "?"}
+    page.keyboard.press("?")
+    expect(listed).to_be_hidden()
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement")
+    page.keyboard.press("f")
+    page.wait_for_function("() => !document.fullscreenElement")
+
+
+def test_a_key_makes_one_more_take(studio: Studio, compared: Page) -> None:
+    compared.keyboard.press("m")
+    expect(compared.locator(".st-key-review .take")).to_have_count(4)
+    expect(compared.locator(".st-key-header_line").get_by_role("button", name="Done 4")).to_be_visible()
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_keys_compare_each_take_with_each_other(compared: Page, first: str) -> None:
+    page, cards = compared, compared.locator(".st-key-review .take").all()
+
+    def shown() -> list[int]:
+        return [place for place, take in enumerate(cards) if take.is_visible()]
+
+    page.keyboard.press(first)
+    assert shown() == [0, 1]
+    page.keyboard.press("b")
+    assert shown() == [0, 2]
+    page.keyboard.press("b")
+    assert shown() == [0, 1]
+    # On the take that it was compared with: the two have changed their sides.
+    page.keyboard.press("ArrowRight")
+    assert shown() == [0, 1]
+    page.keyboard.press("a")
+    assert shown() == [0, 1, 2]
+
+
+def test_keys_step_through_the_frames_of_the_takes(compared: Page) -> None:
+    page, videos = compared, compared.locator(".st-key-review video")
+    until(page, lambda: any(video.evaluate("video => video.currentTime > 0.6") for video in videos.all()), "frames")
+    page.keyboard.press("Space")
+
+    def frames() -> list[int]:
+        return videos.evaluate_all("all => all.map((video) => Math.floor(video.currentTime * 8 + 0.01))")
+
+    videos.evaluate_all("all => all.forEach((video) => { video.currentTime = 0.3 })")
+    stood = []
+    for key in ".,..,":
+        page.keyboard.press(key)
+        stood.append(frames())
+    assert stood == [[3] * 3, [2] * 3, [3] * 3, [4] * 3, [3] * 3]
+
+
 def test_the_strip_says_which_shots_wait_and_leads_to_them(
     studio: Studio, project: Project, shots: list[int], page: Page
 ) -> None:

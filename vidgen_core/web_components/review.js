@@ -6,6 +6,7 @@ import { Channel, Seams, isTyping, make, name, set, signs, unload } from "./comm
 // then count as well.
 let room
 const DRIFT = 0.07
+// Seconds of a frame as long as none was measured.
 const FRAME = 1 / 24
 const SWIPE = 60
 
@@ -295,7 +296,10 @@ class Room {
   frameStep(by) {
     const lead = this.leader()
     this.setPlaying(false)
-    if (lead) this.seekTo(lead.currentTime + by * FRAME)
+    if (!lead) return
+    const frame = lead.frame ?? FRAME
+    // Into the middle of it: a time at the edge of a frame is rounded to either side.
+    this.seekTo((Math.floor(lead.currentTime / frame + 0.01) + by + 0.5) * frame)
   }
 
   keepStep() {
@@ -329,9 +333,9 @@ class Room {
   toggleWipe(other) {
     const count = this.shot.takes.length
     if (count < 2) return
-    if (this.wiping && other) this.other = (this.other + 1) % count
-    else this.wiping = !this.wiping
-    if (this.wiping && !other) this.other = (this.focus + 1) % count
+    const begins = !this.wiping
+    this.wiping = begins || other
+    this.other = ((begins ? this.focus : this.other) + 1) % count
     if (this.other === this.focus) this.other = (this.other + 1) % count
     this.draw()
   }
@@ -412,7 +416,10 @@ class Room {
   }
 
   setFocus(place) {
+    const before = this.focus
     this.focus = Math.max(0, Math.min(this.shot.takes.length - 1, place))
+    // Two takes are compared: where the other one is taken into focus, they change places.
+    if (this.focus === this.other) this.other = before
     this.drawTakes()
   }
 
@@ -423,7 +430,7 @@ class Room {
     const { shot, data } = this
     const w = data.words
     const chosen = data.shots.filter((one) => !waits(one)).length + data.outside
-    set(this.number, "textContent", shot.number)
+    for (const part of ["textContent", "title"]) set(this.number, part, shot.number)
     set(this.words, "textContent", shot.prompt)
     set(this.words, "title", shot.prompt)
     set(this.spoken, "textContent", shot.line)
@@ -482,6 +489,7 @@ class Room {
     card.get.href = take.download
     node.append(frame, card.facts, card.said, row)
     video.oncanplay = () => this.playing && this.startAll()
+    measureFrames(video)
     video.onerror = () => { card.facts.textContent = this.data.words.broken }
     frame.onpointerenter = () => this.hear(card)
     frame.onpointerleave = () => this.hear(undefined)
@@ -616,6 +624,18 @@ class Room {
     for (const { video } of this.cards.values()) unload(video)
     this.root.remove()
   }
+}
+
+// Keeps the seconds of a frame of a video in it: the shortest time between two frames that were shown.
+function measureFrames(video) {
+  let before
+  const shown = (_, { mediaTime }) => {
+    const gone = mediaTime - before
+    if (gone > 0.005) video.frame = Math.min(gone, video.frame ?? gone)
+    before = mediaTime
+    video.requestVideoFrameCallback(shown)
+  }
+  video.requestVideoFrameCallback?.(shown)
 }
 
 function waits(shot) {

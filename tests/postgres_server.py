@@ -150,6 +150,8 @@ class Network:
         self.is_open, self.lets_answers_through = threading.Event(), threading.Event()
         self.is_open.set()
         self.lets_answers_through.set()
+        #: At the next commit of a writer its connection ends; whether the server still hears of it.
+        self.commit_is_heard: bool | None = None
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._ends: list[socket.socket] = []
@@ -170,11 +172,21 @@ class Network:
                     threading.Thread(target=self._pass_on, args=(source, target, way), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket, way: threading.Event) -> None:
+        writes = False
         with contextlib.suppress(OSError):
             while received := source.recv(65536):
                 self.is_open.wait()
                 way.wait()
-                target.sendall(received)
+                writes = writes or b"pg_advisory_xact_lock" in received
+                ends = writes and b"COMMIT" in received and self.commit_is_heard is not None
+                if ends:
+                    # Before it is answered.
+                    source.shutdown(socket.SHUT_RDWR)
+                if not ends or self.commit_is_heard:
+                    target.sendall(received)
+                if ends:
+                    self.commit_is_heard = None
+                    break
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

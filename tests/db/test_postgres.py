@@ -24,13 +24,13 @@ from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
 from test_figures import lives, rows
 
 from vidgen_core.db import Store, Tx
-from vidgen_core.db.backends.postgres import _SESSION, WRITE_LOCK
+from vidgen_core.db.backends.postgres import _SESSION, WRITE_LOCK, Session
 from vidgen_core.db.ledger_chain import line_hash
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.schema.columns import Micros, UtcTime
 from vidgen_core.db.schema.queue import attempts, ledger_lines
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import StoreError
+from vidgen_core.domain.errors import CommitUnknown, StoreError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
@@ -338,7 +338,7 @@ def test_changes_are_told_to_all_machines_as_they_are_committed(
 @pytest.fixture
 def network(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """A way to the server, of which it is soon noticed that nothing comes through."""
-    for name in ("SILENT", "SILENT_OUTSIDE"):
+    for name in ("SILENT", "SILENT_OUTSIDE", "SETTLING"):
         monkeypatch.setattr(f"vidgen_core.db.backends.postgres.{name}", 1.0)
     with closing(Network(postgres.port)) as network:
         yield network
@@ -388,10 +388,10 @@ def test_a_commit_that_is_not_answered_is_settled_before_anybody_writes_again(
     postgres_url: str, shared: Store, network: Network, cut: str
 ) -> None:
     with closing(Store.open(network.way_to(postgres_url))) as store:
-        with pytest.raises(StoreError) as caught, store.write() as tx:  # noqa: PT012 - it breaks at its end
+        with pytest.raises(CommitUnknown) as caught, store.write() as tx:  # noqa: PT012 - it breaks at its end
             tx.projects.ensure("film")
             getattr(network, cut).clear()
-        assert caught.value.code == "store_server_away"
+        assert (caught.value.code, caught.value.params) == ("store_commit_unknown", {"place": store.place})
         if cut == "is_open":
             # The server has not heard of it yet, and keeps the turn for it.
             network.is_open.set()
@@ -399,6 +399,62 @@ def test_a_commit_that_is_not_answered_is_settled_before_anybody_writes_again(
             there = len(tx.projects.all())
         assert there == 1 or cut == "is_open"
         assert lookup(shared) == there
+        # Whoever was not told can ask now.
+        getattr(network, cut).set()
+        assert wait_until(lambda: answers(store))
+        assert store.was_committed(caught.value.transaction) == bool(there)
+
+
+def test_a_commit_whose_answer_was_lost_on_its_way_is_told_as_what_it_is(
+    postgres_url: str, shared: Store, network: Network
+) -> None:
+    told: list[str] = []
+    with closing(Store.open(network.way_to(postgres_url))) as store:
+        with store.write() as tx:
+            tx.projects.ensure("film")
+            tx.after_commit(lambda: told.append("film"))
+            network.commit_is_heard = True
+        assert (lookup(shared), told) == (1, ["film"])
+        write_a(store, "another")
+    assert lookup(shared) == 2
+
+
+def test_a_commit_that_was_lost_on_its_way_is_undone_at_once_and_told_so(
+    postgres_url: str, shared: Store, network: Network
+) -> None:
+    with closing(Store.open(network.way_to(postgres_url))) as store:
+        with pytest.raises(StoreError) as caught, store.write() as tx:  # noqa: PT012 - it breaks at its end
+            tx.projects.ensure("film")
+            network.commit_is_heard = False
+        assert caught.value.code == "store_server_away"
+        write_a(store, "another")
+    assert lookup(shared) == 1
+
+
+def test_a_server_that_crashes_at_a_commit_says_afterwards_what_became_of_it(postgres: Postgres, shared: Store) -> None:
+    turn = shared.begin()
+    turn.projects.ensure("film")
+    postgres.stop()
+    restart = threading.Thread(target=postgres.start)
+    restart.start()
+    with pytest.raises(StoreError) as caught:
+        shared.commit(turn)
+    restart.join()
+    assert caught.value.code == "store_server_away"
+    assert wait_until(lambda: answers(shared))
+    assert lookup(shared) == 0
+
+
+def test_numbers_of_transactions_prove_nothing_after_a_crash(postgres: Postgres, shared: Store) -> None:
+    """They are given anew from the last one that is on disk: another transaction may have this one's."""
+    with shared.write() as tx:
+        tx.projects.ensure("film")
+        session = tx._connection.connection.driver_connection
+        assert isinstance(session, Session)
+        transaction = f"{session.number} {session.recovered}"
+    assert shared.was_committed(transaction) is True
+    postgres.restart()
+    assert shared.was_committed(transaction) is None
 
 
 def test_a_writer_waits_for_its_turn_although_the_server_says_nothing_meanwhile(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.errors import CommitUnknown, VidgenError
 from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import LANGUAGES, Text, choose_language, get_text
 from vidgen_core.services.facade import Vidgen
@@ -24,6 +24,8 @@ Choice = TypeVar("Choice", bound=str)
 
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
+#: Clicks of which it is not known whether they were saved, with their transactions.
+_UNSURE: Final = "_unsure"
 _PAGES: Final = "_pages"
 #: The name of the page that is drawn.
 _PAGE: Final = "_page"
@@ -178,13 +180,24 @@ def lines(text: str) -> str:
 
 
 def handle_errors(callback: Callable[P, None]) -> Callable[P, None]:
-    """A widget callback whose ``VidgenError`` becomes a sentence."""
+    """A widget callback whose ``VidgenError`` becomes a sentence; what may have been saved is not done again before that is known."""
 
     @functools.wraps(callback)
     def answering(*args: P.args, **kwargs: P.kwargs) -> None:
+        click = f"{callback.__module__}.{callback.__qualname__}{args}{kwargs}"
+        unsure: dict[str, CommitUnknown] = session_value(_UNSURE, {})
         try:
+            if click in unsure:
+                saved = current_visit().app.store.was_committed(unsure[click].transaction)
+                unknown = unsure.pop(click)
+                if saved is not False:
+                    said = current_visit().t("shell.was_saved") if saved else sentence(unknown)
+                    toast_later(said, ":material/info:")
+                    return
             callback(*args, **kwargs)
         except VidgenError as error:
+            if isinstance(error, CommitUnknown):
+                unsure[click] = error
             toast_later(sentence(error), ":material/error:")
 
     return answering

@@ -198,7 +198,10 @@ class Store:
             raise
 
     def commit(self, tx: Tx) -> None:
-        """Make a transaction durable; one that cannot be is rolled back. ``tx.tell`` then tells those who wait for it."""
+        """Make a transaction durable; one that cannot be is rolled back. ``tx.tell`` then tells those who wait for it.
+
+        :raises CommitUnknown: a server may have committed it
+        """
         request, head = CURRENT.get(), None
         try:
             with self.translated():
@@ -229,6 +232,14 @@ class Store:
             tx.roll_back()
         finally:
             self._release()
+
+    def was_committed(self, transaction: str) -> bool | None:
+        """Whether a transaction of ``CommitUnknown`` was committed; None: nobody can say any more.
+
+        :raises StoreError: nobody can say yet
+        """
+        with self.translated():
+            return self._backend.was_committed(transaction)
 
     def _note_line(self, line: Head) -> None:
         self._line = line

@@ -65,6 +65,7 @@ class Delivery(StrEnum):
 _PASSING: Final = frozenset(
     {
         "disk_full",
+        "store_commit_unknown",
         "store_database_missing",
         "store_host_unknown",
         "store_incomplete",
@@ -142,6 +143,19 @@ class StoreError(VidgenError):
 
     kind = ErrorKind.FILE
     default_code = "store_unusable"
+
+
+class CommitUnknown(StoreError):
+    """The answer to a commit was lost, and nobody can say now whether it was made.
+
+    :param transaction: by which ``Store.was_committed`` tells it later
+    """
+
+    default_code = "store_commit_unknown"
+
+    def __init__(self, transaction: str, **params: Any) -> None:
+        super().__init__(**params)
+        self.transaction = transaction
 
 
 class InputError(VidgenError):

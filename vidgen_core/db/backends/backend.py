@@ -95,6 +95,10 @@ class Backend(ABC):
         row = self._revision_connection.execute(_REVISION_SQL).fetchone()
         return int(row[0]) if row is not None else 0
 
+    def was_committed(self, transaction: str) -> bool | None:  # noqa: ARG002 - a file answers each commit
+        """As ``Store.was_committed``."""
+        return None
+
     def patient(self, connection: Connection) -> None:
         """Let each statement of a connection take as long as it does, until it is given back: a server is else given up that says nothing."""
 

@@ -31,7 +31,7 @@ from vidgen_core.db.schema.queue import ledger_lines
 from vidgen_core.db.schema.system import revision
 from vidgen_core.db.transaction import BEGUN_AT, CHANNEL, REVISION, TIME
 from vidgen_core.db.triggers import TRIGGERS
-from vidgen_core.domain.errors import StoreError
+from vidgen_core.domain.errors import CommitUnknown, StoreError
 
 try:
     import psycopg
@@ -102,9 +102,22 @@ SILENT: Final = dialect.BUSY_SECONDS + 5.0
 SILENT_OUTSIDE: Final = 5.0
 #: Seconds for which a server that let nobody in is not asked again: of many who wait for it each would wait as long.
 REST: Final = 2.0
+#: Seconds for which a server that has not answered a commit is asked what became of it.
+SETTLING: Final = 5.0
 _REVISION_SQL: Final = str(REVISION)
-#: Takes the turn of a writer, and then the time.
-_BEGIN: Final = f"SELECT pg_advisory_xact_lock({WRITE_LOCK}), extract(epoch FROM clock_timestamp())::float8"  # noqa: S608
+#: Takes the turn of a writer, and then the time and the number of the transaction.
+_BEGIN: Final = (
+    f"SELECT pg_advisory_xact_lock({WRITE_LOCK}), extract(epoch FROM clock_timestamp())::float8, "  # noqa: S608
+    "CAST(pg_current_xact_id() AS text)"
+)
+#: When the counts of a server began: with a crash, or when somebody wants it so.
+_RECOVERED: Final = "coalesce(CAST(extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) AS text), '')"
+#: Ends the session of a transaction that waits for a commit which was lost on its way, and waits for that.
+_END_TRANSACTION: Final = (
+    "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE backend_xid = CAST(CAST(%s AS xid8) AS xid)"
+)
+#: What became of a transaction; a copy of the server may hear of it later.
+_STATUS: Final = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_xact_status(CAST(%s AS xid8)) END"
 
 
 class _WholeNumber(Loader):
@@ -131,6 +144,24 @@ class Session(psycopg.Connection[Any]):
 
     #: Whether a statement may take as long as it does.
     is_patient = False
+    #: When its server has recovered from a crash last: numbers of transactions may come again then.
+    recovered = ""
+    #: The number of the transaction of a writer.
+    number: str | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        #: Says what became of a transaction whose commit was not answered.
+        self.settle: Callable[[str], bool]
+
+    def commit(self) -> None:
+        number, self.number = self.number, None
+        try:
+            super().commit()
+        except psycopg.Error:
+            # What the server refuses leaves the connection as it is.
+            if number is None or not self.closed or not self.settle(f"{number} {self.recovered}"):
+                raise
 
     def wait(self, gen: Any, *options: Any, **more: Any) -> Any:
         return super().wait(gen if self.is_patient else self._heard(gen), *options, **more)
@@ -204,7 +235,7 @@ class PostgresBackend(Backend):
                 connection.is_patient = False
 
         @event.listens_for(engine, "connect")
-        def _set_up(connection: psycopg.Connection[Any], _record: object) -> None:
+        def _set_up(connection: Session, _record: object) -> None:
             self._set_up(connection, session)
 
         if writes:
@@ -212,8 +243,10 @@ class PostgresBackend(Backend):
             @event.listens_for(engine, "begin")
             def _begin(connection: Connection) -> None:
                 try:
-                    [_, seconds] = connection.exec_driver_sql(_BEGIN).one()
+                    [_, seconds, number] = connection.exec_driver_sql(_BEGIN).one()
                     connection.info[BEGUN_AT] = seconds
+                    session: Any = connection.connection.driver_connection
+                    session.number = number
                 except DBAPIError as error:
                     if isinstance(error.orig, psycopg.errors.LockNotAvailable):
                         self.end_holder(WRITE_LOCK, _STANDS_STILL)
@@ -229,20 +262,53 @@ class PostgresBackend(Backend):
         with self.readers.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {_HOLDER.format(lock)} {only}")
 
-    def _set_up(self, connection: psycopg.Connection[Any], session: dict[str, str]) -> None:
+    def _set_up(self, connection: Session, session: dict[str, str]) -> None:
         connection.adapters.register_loader("numeric", _WholeNumber)
         settings = ", ".join("set_config(%s, %s, false)" for _ in session)
-        connection.execute(f"SELECT {settings}", [part for item in session.items() for part in item])
+        values = [part for item in session.items() for part in item]
+        [connection.recovered, *_] = connection.execute(f"SELECT {_RECOVERED}, {settings}", values).fetchone() or [""]
         connection.commit()
 
     def _connected(self, *arguments: Any, **options: Any) -> Session:
         if time.monotonic() < self._rests_until:
             raise psycopg.OperationalError("the server is silent")
         try:
-            return Session.connect(*arguments, **options)
+            session = Session.connect(*arguments, **options)
         except psycopg.errors.ConnectionTimeout:
             self._rests_until = time.monotonic() + REST
             raise
+        session.settle = self._settle
+        return session
+
+    def was_committed(self, transaction: str) -> bool | None:
+        xid, _, recovered = transaction.partition(" ")
+        try:
+            with contextlib.closing(self.connect()) as session:
+                session.execute(_END_TRANSACTION, (xid,))
+                [status] = session.execute(_STATUS, (xid,)).fetchone() or [None]
+                same = recovered == session.recovered != ""
+        except psycopg.errors.InvalidParameterValue:
+            # Since a crash it has not got so far again.
+            return False
+        if status == "in progress":
+            raise psycopg.OperationalError("its session does not end")
+        # Another transaction may have this number since a crash, but not of one that was committed before.
+        return False if status == "aborted" else True if status == "committed" and same else None
+
+    def _settle(self, transaction: str) -> bool:
+        """Whether a transaction was committed whose end was not answered.
+
+        :raises CommitUnknown: the server does not say
+        """
+        until = time.monotonic() + SETTLING
+        while time.monotonic() < until:
+            with contextlib.suppress(psycopg.Error):
+                committed = self.was_committed(transaction)
+                if committed is None:
+                    break
+                return committed
+            time.sleep(0.1)
+        raise CommitUnknown(transaction, place=self.place)
 
     def patient(self, connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection

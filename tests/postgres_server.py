@@ -127,6 +127,32 @@ class Postgres:
         rules.write_text(f"host all {role} all scram-sha-256\n{rules.read_text()}")
         self.run("SELECT pg_reload_conf()")
 
+    @contextmanager
+    def with_rule(self, rule: str) -> Iterator[None]:
+        """A line of ``pg_hba.conf`` before all others, with TLS as the server has it then.
+
+        :param rule: what comes in by ``hostnossl`` needs no certificate
+        """
+        rules = self._data / "pg_hba.conf"
+        before = rules.read_text()
+        key = ("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost")
+        for made in ("server.key", "server.crt"):
+            (self._data / made).unlink(missing_ok=True)
+        subprocess.run(
+            [*key, "-keyout", "server.key", "-out", "server.crt"], cwd=self._data, check=True, capture_output=True
+        )
+        if self._user:
+            shutil.chown(self._data / "server.key", self._user)
+        try:
+            rules.write_text(f"{rule}\n{before}")
+            self.run("ALTER SYSTEM SET ssl = on")
+            self.run("SELECT pg_reload_conf()")
+            yield
+        finally:
+            rules.write_text(before)
+            self.run("ALTER SYSTEM RESET ssl")
+            self.run("SELECT pg_reload_conf()")
+
     def new(self, template: str = "template0", options: str = "") -> str:
         """The URL of a new database."""
         name = f"test{next(self._names)}"

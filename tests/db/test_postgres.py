@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gettext
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, delet
 from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
 from test_figures import lives, rows
 
-from vidgen_core.db import Store, Tx
+from vidgen_core.db import Store, Tx, dialect
 from vidgen_core.db.backends.postgres import _SESSION, WRITE_LOCK, Session
 from vidgen_core.db.ledger_chain import line_hash
 from vidgen_core.db.schema import metadata
@@ -35,6 +36,8 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure
+
+CHINESE = Path("/usr/share/locale/zh_CN/LC_MESSAGES/postgres-15.mo")
 
 
 @pytest.fixture
@@ -69,6 +72,69 @@ def test_a_wrong_address_is_one_sentence_without_the_password(postgres: Postgres
         Store.open(url.format(server=server, **others))
     assert caught.value.code == code
     assert "secret" not in str(caught.value.params)
+
+
+@pytest.mark.parametrize(
+    ("rule", "mode", "code"),
+    [
+        ("hostssl all caller all trust", "prefer", ""),
+        ("hostssl all caller all trust", "disable", "store_tls_needed"),
+        ("hostnossl all caller all trust", "prefer", ""),
+        ("hostnossl all caller all trust", "require", "store_tls_refused"),
+        ("", "prefer", "store_not_admitted"),
+    ],
+)
+def test_who_may_come_with_and_without_encryption_is_no_matter_of_the_password(
+    postgres: Postgres, rule: str, mode: str, code: str
+) -> None:
+    url = postgres.new()
+    name = url.rpartition("/")[2]
+    postgres.run(f"CREATE ROLE caller LOGIN; ALTER DATABASE {name} OWNER TO caller")
+    try:
+        with postgres.with_rule(f"{rule}\nhost all caller all reject"):
+            as_caller = f"{url.replace('vidgen@', 'caller:secret@')}?sslmode={mode}"
+            wait_until(lambda: code_of(as_caller) == code)
+    finally:
+        postgres.drop(url)
+        postgres.run("DROP ROLE caller")
+
+
+def code_of(url: str) -> str:
+    """What is said of a database that is opened."""
+    try:
+        Store.open(url).close()
+    except StoreError as error:
+        return error.code
+    return ""
+
+
+@pytest.mark.skipif(not CHINESE.is_file(), reason="needs the Chinese words of PostgreSQL, which its package brings")
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('password authentication failed for user "%s"', "store_login_refused"),
+        ('Ident authentication failed for user "%s"', "store_login_refused"),
+        ('role "%s" does not exist', "store_login_refused"),
+        ('role "%s" is not permitted to log in', "store_login_refused"),
+        ('database "%s" does not exist', "store_database_missing"),
+        ('no pg_hba.conf entry for host "%s", user "%s", database "%s", %s', "store_tls_needed"),
+        ('pg_hba.conf rejects connection for host "%s", user "%s", database "%s", %s', "store_tls_needed"),
+        ("sorry, too many clients already", "store_server_full"),
+        ('too many connections for role "%s"', "store_server_full"),
+        ('database "%s" is not currently accepting connections', "store_server_full"),
+        ("remaining connection slots are reserved for non-replication superuser connections", "store_server_full"),
+        ("permission denied for database %s", "store_server_read_only"),
+        ("the database system is starting up", "store_server_away"),
+    ],
+)
+def test_a_server_that_speaks_chinese_is_understood(said: str, code: str) -> None:
+    with CHINESE.open("rb") as catalogue:
+        words = gettext.GNUTranslations(catalogue).gettext(said)
+    assert words != said
+    filled = words.replace("%s", "vidgen", words.count("%s") - 1).replace("%s", "no encryption")
+    known = dialect.translated(psycopg.OperationalError(filled), "there")
+    assert known is not None
+    assert known.code == code
 
 
 def test_a_server_that_takes_connections_and_says_nothing_is_away() -> None:

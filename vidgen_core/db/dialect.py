@@ -249,16 +249,21 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
     return None
 
 
-#: What a driver says of a connection that there is none of, without a code: its own words and the server's, as patterns.
+#: What a driver says of a connection that there is none of, without a code: its own words and the server's, in English or Chinese, as patterns.
 _SAID: Final = (
     ("store_url_unreadable", r"invalid connection option|bad value for|connection is bad: invalid"),
-    ("store_database_missing", r'database ".*" does not exist'),
+    ("store_database_missing", r'database ".*" does not exist|数据库 ".*" 不存在'),
     (
         "store_login_refused",
-        r'role ".*" does not exist|authentication failed|no password|pg_hba|permitted to log in',
+        r'role ".*" does not exist|authentication failed|no password|permitted to log in|角色 ?".*" ?(不存在|进行登录)|认证失败',
     ),
-    ("store_server_read_only", r"permission denied"),
-    ("store_server_full", r"too many c|connection slots|not currently accepting connections"),
+    # Where both were tried, it is no matter of encryption.
+    ("store_not_admitted", r"(?s)SSL encryption.*no encryption|no encryption.*SSL encryption"),
+    ("store_tls_refused", r"pg_hba.*SSL encryption|SSL encryption.*pg_hba"),
+    ("store_tls_needed", r"pg_hba.*no encryption|no encryption.*pg_hba"),
+    ("store_not_admitted", r"pg_hba"),
+    ("store_server_read_only", r"permission denied|权限不够"),
+    ("store_server_full", r"too many c|connection slots|not currently accepting connections|太多|预留|不接受"),
     ("store_server_tls", r"support SSL|certificate|sslmode"),
     ("store_host_unknown", r"failed to resolve|could not translate host"),
 )

@@ -135,7 +135,7 @@ class Store:
         :param timezone: of PostgreSQL, in which its days begin; SQLite takes this machine's
         Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
         store_unreachable, of PostgreSQL also store_url_unreadable, store_host_unknown, store_driver_missing, store_server_away,
-        store_login_refused, store_database_missing, store_not_utf8, store_of_others, store_incomplete; FileError: disk_full.
+        store_login_refused, store_not_admitted, store_tls_needed, store_tls_refused, store_database_missing, store_not_utf8, store_of_others, store_incomplete; FileError: disk_full.
         """
         store = cls(path_or_url, checkpoints=checkpoints, timezone=timezone)
         try:

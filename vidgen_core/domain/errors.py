@@ -70,12 +70,15 @@ _PASSING: Final = frozenset(
         "store_host_unknown",
         "store_incomplete",
         "store_locked",
+        "store_not_admitted",
         "store_login_refused",
         "store_server_away",
         "store_server_broken",
         "store_server_full",
         "store_server_read_only",
         "store_server_tls",
+        "store_tls_needed",
+        "store_tls_refused",
     }
 )
 

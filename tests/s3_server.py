@@ -13,6 +13,7 @@ import pytest
 
 KEY, SECRET = "a-key", "a-secret"
 _CODES = {
+    301: "PermanentRedirect",
     400: "AuthorizationHeaderMalformed",
     403: "RequestTimeTooSkewed",
     404: "NoSuchBucket",

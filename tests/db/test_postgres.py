@@ -404,7 +404,7 @@ def test_changes_are_told_to_all_machines_as_they_are_committed(
 @pytest.fixture
 def network(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """A way to the server, of which it is soon noticed that nothing comes through."""
-    for name in ("SILENT", "SILENT_OUTSIDE", "SETTLING"):
+    for name in ("SILENT", "SILENT_OUTSIDE"):
         monkeypatch.setattr(f"vidgen_core.db.backends.postgres.{name}", 1.0)
     with closing(Network(postgres.port)) as network:
         yield network

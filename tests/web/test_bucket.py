@@ -251,6 +251,16 @@ def test_a_quota_that_is_used_up_is_no_matter_of_the_key(s3: S3, other: Vidgen, 
     assert caught.value.code == "media_full"
 
 
+def test_a_bucket_of_another_region_is_asked_for_few_times(s3: S3, made: Take, other: Vidgen) -> None:  # noqa: F811
+    s3.fails = 301
+    for ask in (open_media(other.locations).check, lambda: other.takes.file(made)):
+        s3.failed = 0
+        with pytest.raises(FileError) as caught:
+            ask()
+        assert caught.value.code == "media_region"
+        assert s3.failed <= 2
+
+
 def test_a_bucket_whose_name_no_server_takes_is_missing(
     s3: S3,  # noqa: F811
     other: Vidgen,

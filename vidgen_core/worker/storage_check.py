@@ -33,6 +33,7 @@ _CODES: Final = {
     "folder_gone": "pause_folder_gone",
     "media_away": "pause_media_away",
     "media_refused": "pause_media_refused",
+    "media_region": "pause_media_region",
     "media_full": "pause_media_full",
     "media_bucket_missing": "pause_media_bucket_missing",
 }

@@ -14,7 +14,9 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path, PurePath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -46,6 +48,10 @@ _TRIES: Final = 2
 _SLOWEST: Final = 16 << 10
 #: What a server answers that will not have this key, this region or the time of this machine, however often it is asked.
 _REFUSALS: Final = (400, 401, 403)
+#: What one answers whose bucket lies in another region.
+_ELSEWHERE: Final = 301
+#: Whether the call that runs has asked for the region of the bucket.
+_ASKED_FOR_REGION: Final = ContextVar("vidgen_region", default=False)
 #: Codes of those that have no room left, whatever their status; AWS has none, others name their quotas so.
 _FULL: Final = re.compile("Quota|StorageFull|InsufficientStorage")
 _FULL_STATUS: Final = 507
@@ -77,7 +83,7 @@ class BucketFile:
 class BucketMedia(LocalMedia):
     """A bucket, with copies in the data home. Safe to share between threads.
 
-    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_full``, ``media_bucket_missing`` (all with place)
+    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_region``, ``media_full``, ``media_bucket_missing`` (all with place)
     """
 
     def __init__(self, locations: Locations, scale: ScaleSettings) -> None:
@@ -231,6 +237,8 @@ class BucketMedia(LocalMedia):
                     self._opened, self._root = fsspec.core.url_to_fs(self.place, **self._options)
                     # s3fs would try five times what its own driver has tried several times: minutes, where nobody answers.
                     self._opened.retries = 1
+                    if "s3" in _protocols(self._opened):
+                        self._opened.session = _session()
                 except ImportError:
                     raise FileError("media_driver_missing") from None
             return self._opened
@@ -372,7 +380,24 @@ def _code_of(trouble: OSError) -> str:
     said = str(answer.get("Error", {}).get("Code", ""))
     if status == _FULL_STATUS or _FULL.search(said) or trouble.errno in {errno.ENOSPC, errno.EDQUOT}:
         return "media_full"
+    if status == _ELSEWHERE:
+        return "media_region"
     return "media_refused" if status in _REFUSALS else "media_away"
+
+
+def _session() -> Any:
+    """That of S3's driver, which would ask a server for its region as often as that names none."""
+    from aiobotocore.session import AioSession
+
+    def ask_once(**_: object) -> tuple[SimpleNamespace, dict[str, Any]] | None:
+        if _ASKED_FOR_REGION.get():
+            return SimpleNamespace(status_code=_ELSEWHERE), {"Error": {}, "ResponseMetadata": {"HTTPHeaders": {}}}
+        _ASKED_FOR_REGION.set(True)
+        return None
+
+    session = AioSession()
+    session.register("before-call.s3.HeadBucket", ask_once)
+    return session
 
 
 def _export_key(path: Path) -> str:

@@ -175,10 +175,20 @@ def test_a_mounted_folder_that_is_full_or_gone_is_said_to_be(
     with monkeypatch.context() as full:
         full.setattr(LocalFileSystem, "pipe_file", lambda *_, **__: write_to_a_full_disk())
         assert code() == "media_full"
+    assert code() == ""
     share.rename(share.with_name("away"))
+    # Not asked again within a minute.
+    media = open_media(vidgen.locations)
     assert code() == "media_bucket_missing"
     assert not share.exists()
+    # The empty folder that a drive is mounted at.
     share.mkdir()
+    assert code() == "media_unmounted"
+    with pytest.raises(FileError, match="media_unmounted"):
+        media.add_export(vidgen.locations.database)
+    assert list(share.iterdir()) == []
+    share.rmdir()
+    share.with_name("away").rename(share)
     assert code() == ""
 
 

@@ -23,7 +23,7 @@ _WAITS = frozenset({ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADE
 #: Codes of folders and buckets that cannot be used now.
 DISK_TROUBLE = frozenset(
     {"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"}
-    | {"media_away", "media_refused", "media_region", "media_full", "media_bucket_missing"}
+    | {"media_away", "media_refused", "media_region", "media_full", "media_bucket_missing", "media_unmounted"}
 )
 
 #: The longest, in seconds, that a provider's Retry-After is kept before a job is polled or bytes are fetched.

@@ -36,6 +36,7 @@ _CODES: Final = {
     "media_region": "pause_media_region",
     "media_full": "pause_media_full",
     "media_bucket_missing": "pause_media_bucket_missing",
+    "media_unmounted": "pause_media_unmounted",
 }
 _OTHER: Final = "pause_folder_unwritable"
 CODES: Final = frozenset({*_CODES.values(), _OTHER})

@@ -62,6 +62,8 @@ _SAID_HERE: Final = {
     **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"), "media_refused"),
     "ParamValidationError": "media_bucket_missing",
 }
+#: The file that says of a mounted folder that it is the one, and in the data home which one has been used.
+_MARK: Final = ".vidgen-media"
 _BLOCK: Final = 1 << 20
 #: Characters of a SHA-256.
 _DIGEST: Final = 64
@@ -83,7 +85,8 @@ class BucketFile:
 class BucketMedia(LocalMedia):
     """A bucket, with copies in the data home. Safe to share between threads.
 
-    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_region``, ``media_full``, ``media_bucket_missing`` (all with place)
+    :raises FileError: every method may raise ``media_away``, ``media_refused``, ``media_region``, ``media_full``,
+        ``media_bucket_missing``, ``media_unmounted`` (all with place)
     """
 
     def __init__(self, locations: Locations, scale: ScaleSettings) -> None:
@@ -219,12 +222,28 @@ class BucketMedia(LocalMedia):
             return
         key = f"checks/{uuid4().hex}"
         with self._translated():
-            if "file" in _protocols(self._files) and not self._files.isdir(self._root):
-                # Made here, it would lie on this machine alone.
-                raise FileNotFoundError
+            self._see_that_it_is_mounted()
             self._ask("pipe_file", self._at(key), bytes(self._wanted), size=self._wanted)
             self._ask("rm_file", self._at(key))
         self._good, self._wanted = time.monotonic(), _PROBE
+
+    def _see_that_it_is_mounted(self) -> None:
+        """What is written into the empty folder at which a drive is to be mounted lies on this machine alone.
+
+        :raises FileError: ``media_unmounted``
+        :raises FileNotFoundError: there is no folder
+        """
+        if "file" not in _protocols(self._files):
+            return
+        mark, used = Path(self._root, _MARK), self._locations.home / _MARK
+        if not mark.exists():
+            if not mark.parent.is_dir():
+                raise FileNotFoundError
+            if used.is_file() and used.read_text() == self.place:
+                raise FileError("media_unmounted", place=self.place, mark=_MARK)
+            mark.touch()
+        if not used.is_file() or used.read_text() != self.place:
+            used.write_text(self.place)
 
     # --- the bucket
 
@@ -276,6 +295,7 @@ class BucketMedia(LocalMedia):
         size = path.stat().st_size
         try:
             with self._translated():
+                self._see_that_it_is_mounted()
                 self._ask("put_file", str(path), self._at(key), size=size, **options)
         except FileError as error:
             if error.code == "media_full":

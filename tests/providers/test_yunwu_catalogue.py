@@ -72,6 +72,8 @@ def test_routes_that_are_not_spoken_are_named_and_not_offered(yunwu: Yunwu, labe
     yunwu._catalogue.keep(yunwu.base_url, models)
     [problem] = yunwu.check("model-x", make_params())
     assert (problem.code, problem.params["route"], problem.fatal) == ("route_not_spoken", label, True)
+    # What was queued with it waits until the list is right again.
+    assert yunwu.awaited("model-x") == problem
     assert yunwu.models() == ("grok-video-3", *[name for name in yunwu.models() if name != "grok-video-3"])
     assert "model-x" not in yunwu.models()
 

@@ -221,6 +221,13 @@ async def test_veo_is_asked_in_its_own_words(yunwu, world) -> None:
     assert "size" not in body
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_whether_a_prompt_may_be_rewritten_is_as_it_was_when_it_was_ordered(yunwu, world, ordered) -> None:
+    world.options = {"yunwu": {"enhance_prompt": not ordered}}
+    body = await sent_by(yunwu, world, model="veo3.1", aspect_ratio="16:9", options={"enhance_prompt": ordered})
+    assert body["enhance_prompt"] is ordered
+
+
 async def test_a_link_is_sent_instead_of_the_picture_where_that_is_set(yunwu, world) -> None:
     world.options = {"yunwu": {"images": "url"}}
     assert (await sent_by(yunwu, world, image_url="https://pics.example.com/1.jpg"))["images"] == [

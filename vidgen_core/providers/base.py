@@ -381,7 +381,7 @@ class Provider(ABC):
         return None
 
     def awaited(self, model: str) -> Problem | None:
-        """What has to be read before it is known how the model is asked, and is being read; None: nothing."""
+        """Why it is not known for the moment how the model is asked, so that what is queued waits for another list; None: it is."""
         return None
 
     async def refresh_models(self, key: Key | None) -> bool:

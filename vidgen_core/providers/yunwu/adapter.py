@@ -143,10 +143,15 @@ class Yunwu(Provider):
         uploads = own.images == "upload" or (own.images == "auto" and family.drops_data(model)) or inline == "url"
         return "upload" if uploads and own.picture_host else inline
 
-    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+    def awaited(self, model: str) -> Problem | None:
         route = self._not_spoken(model)
-        if route is not None:
-            return (Problem(field="model", code="route_not_spoken", params={"model": model, "route": route}),)
+        if route is None:
+            return None
+        return Problem(field="model", code="route_not_spoken", params={"model": model, "route": route})
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        if (unknown := self.awaited(model)) is not None:
+            return (unknown,)
         can, family = self.capabilities(model), self._family(model)
         return (*validate_order(can, params), *family.problems(model, can.settle(params)))
 
@@ -155,14 +160,16 @@ class Yunwu(Provider):
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         own, family = self._own, self._family(order.model)
         seed = self.capabilities(order.model).seed_of(order.params, order.take)
-        params = order.params.model_copy(update={"seed": seed})
+        # Options stay as they were when it was queued.
+        options = {"enhance_prompt": own.enhance_prompt} | order.params.options
+        params = order.params.model_copy(update={"seed": seed, "options": options})
         way = self._way(family, order.model)
         pictures, facts = await self._pictures.pictures(
             order, way, family.inline, own.picture_host, own.image_max_bytes, key
         )
         if family.inline == "file" and any("://" in str(one) for one in pictures.all):
             raise FileError("picture_file_needed", model=order.model)
-        request = family.request(order.model, params, pictures, own)
+        request = family.request(order.model, params, pictures)
         plain = {name: value for name, value in request.fields.items() if isinstance(value, str | int | float | bool)}
         told = {name: value for name, value in plain.items() if name not in _NOT_TOLD and "://" not in f"{value}"}
         sent = {"route": family.name, "path": request.path, "mode": params.mode, **told, **facts}

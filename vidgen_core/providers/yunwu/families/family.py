@@ -15,7 +15,6 @@ from vidgen_core.providers.base import RemoteJob
 from vidgen_core.providers.capabilities import Capabilities, Problem
 from vidgen_core.providers.http.error_mapping import Table
 from vidgen_core.providers.yunwu.responses import TABLE
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 #: How pictures travel that are no links: as a data URI, as bare base64, as files of a form; empty: only links do.
 Inline = Literal["data", "base64", "file", ""]
@@ -88,9 +87,7 @@ class Family(ABC):
         yield from ()
 
     @abstractmethod
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         """The request of an order whose ``mode`` is set."""
 
     @abstractmethod
@@ -111,7 +108,7 @@ class Family(ABC):
         if isinstance(kept, str) and kept.startswith("/"):
             return kept
         params = self.capabilities(model).settle(job.params)
-        return self.request(model, params, SentPictures(), YunwuSettings()).path
+        return self.request(model, params, SentPictures()).path
 
 
 def quoted(remote_id: str) -> str:

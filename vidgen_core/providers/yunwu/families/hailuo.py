@@ -37,7 +37,6 @@ from vidgen_core.providers.yunwu.families.family import (
     SentPictures,
 )
 from vidgen_core.providers.yunwu.responses import TABLE
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 _CODES: Final[Table] = replace(
     TABLE,
@@ -93,9 +92,7 @@ class Hailuo(Family):
         if size == "512P" and params.mode is not FIRST and model.lower() in _MODELS:
             yield Problem(field="size", code="size_needs_first_frame", params=told)
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "resolution": params.size.upper()}
         if params.duration is not None:
             fields["duration"] = int(params.duration)

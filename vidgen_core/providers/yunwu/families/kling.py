@@ -41,7 +41,6 @@ from vidgen_core.providers.yunwu.families.family import (
     quoted,
 )
 from vidgen_core.providers.yunwu.responses import TABLE
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 _CODES: Final[Table] = replace(
     TABLE,
@@ -109,9 +108,7 @@ class Kling(Family):
         if params.sound and _SOUND_IN_PRO.match(model):
             yield Problem(field="sound", code="sound_not_with_size", params=told, fatal=False)
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         mode = params.mode or TEXT
         fields: dict[str, Any] = {
             "model_name": model,
@@ -168,9 +165,7 @@ class KlingTurbo(Kling):
             unsure=frozenset({"aspect_ratios"}),
         )
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         settings: dict[str, Any] = {"resolution": lines(params.size), "duration": int(params.duration or 5)}
         if params.mode is not FIRST:
             settings["aspect_ratio"] = params.aspect_ratio

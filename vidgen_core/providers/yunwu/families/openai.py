@@ -26,7 +26,6 @@ from vidgen_core.providers.yunwu.families.family import (
     SentPictures,
     quoted,
 )
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 
 class OpenAiVideos(Family):
@@ -83,9 +82,7 @@ class OpenAiVideos(Family):
             note="note.model_unknown",
         )
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "size": _size(model, params)}
         if params.duration is not None:
             fields["seconds"] = str(int(params.duration))

@@ -25,7 +25,6 @@ from vidgen_core.providers.yunwu.families.family import (
     lines,
     quoted,
 )
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 _PATH: Final = "/volc/v1/contents/generations/tasks"
 _LINES: Final = ("480P", "720P", "1080P")
@@ -99,9 +98,7 @@ class Seedance(Family):
             unsure=frozenset({"sizes"}),
         )
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         options: dict[str, Any] = {"resolution": lines(params.size), "ratio": params.aspect_ratio}
         if params.duration is not None:
             options["duration"] = int(params.duration)

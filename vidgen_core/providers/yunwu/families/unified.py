@@ -23,7 +23,6 @@ from vidgen_core.providers.yunwu.families.family import (
     JobAddress,
     SentPictures,
 )
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 #: What comes back for a size, as the user's own document has it (for 9:16).
 _GROK_SIZES: Final = {"720P": "~480×848", "1080P": "~832×1504"}
@@ -74,13 +73,14 @@ class Unified(Family):
             note=None if jimeng else "note.yunwu_sora_gone" if low.startswith("sora") else "note.model_unknown",
         )
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "aspect_ratio": params.aspect_ratio}
         if model.lower().startswith("veo"):
             # Veo knows no sizes: full HD is its own result scaled up afterwards.
-            fields |= {"enhance_prompt": own.enhance_prompt, "enable_upsample": params.size.upper() == "1080P"}
+            fields |= {
+                "enhance_prompt": bool(params.options.get("enhance_prompt")),
+                "enable_upsample": params.size.upper() == "1080P",
+            }
         else:
             fields |= {"size": params.size}
         if params.duration is not None and not _named_seconds(model):

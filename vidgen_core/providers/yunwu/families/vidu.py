@@ -26,7 +26,6 @@ from vidgen_core.providers.yunwu.families.family import (
     lines,
     quoted,
 )
-from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 _ACTIONS: Final = {TEXT: "text2video", FIRST: "img2video", FIRST_LAST: "start-end2video", REFERENCES: "reference2video"}
 _LINES: Final = ("540P", "720P", "1080P")
@@ -86,9 +85,7 @@ class Vidu(Family):
             told = {"model": model, "value": params.size, "seconds": 8, "allowed": "720P", "instead": 4}
             yield Problem(field="duration", code="duration_not_with_size", params=told)
 
-    def request(
-        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
-    ) -> FamilyRequest:
+    def request(self, model: str, params: GenerationParams, pictures: SentPictures) -> FamilyRequest:
         mode = params.mode or TEXT
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "resolution": lines(params.size)}
         if params.duration is not None:

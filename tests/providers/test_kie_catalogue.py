@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -18,15 +19,15 @@ from provider_world import World, finish, make_key, make_params, send
 
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, ShotReference
-from vidgen_core.domain.tasks import GenerationParams, TaskKind
+from vidgen_core.domain.tasks import FinishVerb, GenerationParams, ParentTake, TaskKind
 from vidgen_core.fake_provider.kie.validation import models
 from vidgen_core.money.prices import Price, estimate
-from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.base import Order, RemoteStatus
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.http.client import Http
 from vidgen_core.providers.kie.adapter import Kie
 from vidgen_core.providers.kie.catalogue import Catalogue
-from vidgen_core.providers.kie.models import KieModel, Listed, model_of
+from vidgen_core.providers.kie.models import KieModel, Listed, built_in, model_of
 from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import read_roles
 from vidgen_core.providers.kie.schema import form_of, read_document
@@ -59,6 +60,9 @@ ENTRY = {
         {"credits": 9, "per": "second", "when": {"resolution": "1440p", "with_audio": True}},
     ],
 }
+
+
+TEXT = {"type": "string"}
 
 
 @pytest.fixture
@@ -504,6 +508,33 @@ def test_alternatives_within_alternatives_and_parts_are_found() -> None:
         assert modes == {GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES}
 
 
+@pytest.mark.parametrize(
+    ("field", "schema", "asked_for"),
+    [
+        ("prompt", TEXT, {}),
+        ("negative_prompt", TEXT, {"negative_prompt": "rain"}),
+        ("sound", {"type": "boolean"}, {"sound": True}),
+        ("duration", {"type": "integer", "minimum": 3, "maximum": 15}, {"duration": 9.0}),
+        ("aspect_ratio", {"type": "string", "enum": ["16:9", "9:16"]}, {"chosen": ("aspect_ratio",)}),
+        ("size", {"type": "string", "enum": ["720p", "1080p"]}, {"chosen": ("size",)}),
+        ("seed", {"type": "integer"}, {"seed": 7}),
+        ("watermark", TEXT, {"watermark": "me"}),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+@pytest.mark.parametrize("other", [{}, {"aspect_ratio": TEXT}], ids=["alone", "beside a ratio without words"])
+def test_what_only_an_alternative_for_other_material_takes_is_not_lost_in_silence(
+    field, schema, asked_for, other
+) -> None:
+    prompt = {} if field == "prompt" else {"prompt": TEXT}
+    framed = {"start_image": {"type": "string", "required": True}, field: schema}
+    forms = tuple(form_of(prompt | more) for more in ({"style": TEXT} | other, framed))
+    model = model_of("m", Listed(makes="video", forms=forms))
+    can, params = model.capabilities(), make_params("a boat", **asked_for)
+    problems = (*validate_order(can, params), *model.against(can.settle(params)))
+    assert any(one.fatal or one.field == field for one in problems)
+
+
 async def test_a_list_of_pictures_of_unknown_use_asks_first(kie, world) -> None:
     entry = {
         "input": {"prompt": {"type": "string"}, "image_urls": {"type": "string[]"}},
@@ -574,3 +605,48 @@ async def test_what_a_schema_takes_no_longer_is_refused_or_was_not_known_to_be_l
     kie._facts = (None, {})
 
     assert kie.losses(NEW, params) or any(problem.fatal for problem in kie.check(NEW, params))
+
+
+PARENT = ParentTake(
+    verb=FinishVerb.EXTEND,
+    take=1,
+    number=1,
+    provider=ProviderId("kie"),
+    model="veo-3-1",
+    remote_id="job-1",
+    made_at=datetime.now(UTC),
+    video="a.mp4",
+    seconds=8.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "asked_for"),
+    [
+        ("veo/extend", "prompt", {}),
+        ("grok-imagine/extend", "prompt", {"duration": 6.0}),
+        ("grok-imagine/extend", "extend_times", {"duration": 6.0}),
+    ],
+)
+async def test_what_an_extension_takes_no_longer_was_not_known_to_be_lost(kie, model, field, asked_for) -> None:
+    params = make_params("it sails on", mode=GenerationMode.TEXT, parent=PARENT, **asked_for)
+    known = kie.losses(model, params)
+    assert not [one for one in kie.check(model, params) if one.fatal]
+
+    fields = {("told" if name == field else name): row for name, row in built_in()[model].fields.items()}
+    form = model_of(model, Listed(makes="video", forms=(form_of(fields | {"told": {"type": "string"}}),)))
+    kie._known = lambda _: form
+    kie._facts = (None, {})
+
+    assert set(kie.losses(model, params)) - set(known) or any(one.fatal for one in kie.check(model, params))
+
+
+async def test_whether_the_prompt_of_an_extension_is_translated_is_as_the_task_says(kie) -> None:
+    switch = {"task_id": TEXT, "prompt": TEXT, "enable_translation": {"type": "boolean"}}
+    model = model_of(NEW, Listed(makes="video", forms=(form_of(switch),)))
+    kie._known = lambda _: model
+    params = make_params(mode=GenerationMode.TEXT, parent=PARENT, options={"enable_translation": False})
+
+    payload = (await kie.prepare(Order(reference="r", model=NEW, params=params), KEY)).payload
+
+    assert payload["input"]["enable_translation"] is False

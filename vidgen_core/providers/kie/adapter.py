@@ -193,13 +193,12 @@ class Kie(Provider):
         if (awaited := self.awaited(model)) is not None:
             return (awaited,)
         can = self.capabilities(model)
-        if params.parent is not None:
-            found = self._against_parent(can, params, params.parent)
-        else:
-            found = validate_order(can, params)
-        if params.parent is None:
-            settled = can.settle(params)
-            found += veo.against(settled) if model in veo.MODELS else self._known(model).against(settled)
+        parent, settled = params.parent, can.settle(params)
+        found = self._against_parent(can, params, parent) if parent else validate_order(can, params)
+        if model not in veo.MODELS:
+            found += () if model in veo.LARGER else self._known(model).against(settled)
+        elif parent is None:
+            found += veo.against(settled)
         success = self._catalogue.success(self.base_url, model) if self._own.live_catalogue else None
         if success is not None and success < FAILS_OFTEN:
             failing = {"model": model, "rate": round(success)}
@@ -210,7 +209,8 @@ class Kie(Provider):
         """What stands against going on from a take: its job is gone, or a value is not taken."""
         alone = can.model_copy(update={"modes": frozenset({GenerationMode.TEXT}), "unsure_modes": frozenset()})
         # The length of what is only enlarged is the take's own.
-        found = tuple(one for one in validate_order(alone, params) if one.code != "duration_ignored")
+        own = "" if parent.verb is FinishVerb.EXTEND else "duration_ignored"
+        found = tuple(one for one in validate_order(alone, params) if one.code != own)
         row = kie_models.built_in().get(can.model)
         if (row is None or "*" not in row.of) and datetime.now(UTC) - parent.made_at > STORED:
             gone = Problem(field="take", code="finish_too_late", params={"model": parent.model, "days": STORED.days})
@@ -253,10 +253,10 @@ class Kie(Provider):
             order, self._pictures, lambda copy: self._uploader.link(copy, upload_url, key)
         )
         params, own = order.params, self._own
-        if params.parent is not None:
-            return await self._prepare_finishing(order, params.parent, key)
-        seed = self.capabilities(order.model).seed_of(params, order.take)
         translate = bool(params.options.get("enable_translation", own.enable_translation))
+        if params.parent is not None:
+            return await self._prepare_finishing(order, params.parent, key, translate=translate)
+        seed = self.capabilities(order.model).seed_of(params, order.take)
         if order.model in veo.MODELS:
             fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
             payload = veo.request(order.model, params, pictures, seed, translate=translate, fallback=fallback)
@@ -268,7 +268,9 @@ class Kie(Provider):
             payload = found
         return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
 
-    async def _prepare_finishing(self, order: Order, parent: ParentTake, key: Key | None) -> Prepared:
+    async def _prepare_finishing(
+        self, order: Order, parent: ParentTake, key: Key | None, *, translate: bool
+    ) -> Prepared:
         """A request that names the job of the take, or the uploaded file of it."""
         params = order.params
         if order.model in veo.MODELS:
@@ -279,13 +281,13 @@ class Kie(Provider):
             return Prepared(payload=payload, sent={"path": order.model, "parent": parent.take})
         model, facts = self._known(order.model), {}
         source: dict[Role, str] = {"task": parent.remote_id} if parent.remote_id else {}
-        found = model.request(params, {}, seed=None, translate=True, source=source) if source else None
+        found = model.request(params, {}, seed=None, translate=translate, source=source) if source else None
         if found is None:
             if order.video is None:
                 raise InputError("take_file_gone")
             link, name = await self._uploader.link(order.video, self._own.upload_url, key)
             found, facts = (
-                model.request(params, {}, seed=None, translate=True, source={"video": link}),
+                model.request(params, {}, seed=None, translate=translate, source={"video": link}),
                 {"uploads": [name]},
             )
         if found is None:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.domain.shots import GenerationMode
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.tasks import GenerationParams, ParentTake
 from vidgen_core.providers.capabilities import Capabilities, Problem, PromptLimits, SecondsRange
 from vidgen_core.providers.kie.price_prose import prices_in
 from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name, switch
@@ -122,9 +122,11 @@ class KieModel(Frozen):
         """What stands against an order although each of its values is taken: no one form takes them all."""
         mode = params.mode or GenerationMode.TEXT
         able = [form for form in self.forms if form.takes(mode)]
-        chosen = self.form_for(params)
+        chosen = self._finishing(params.parent) if params.parent else self.form_for(params)
         if chosen is not None:
             return tuple(self._left_out(chosen, params))
+        if params.parent is not None:
+            return (Problem(field="model", code="model_form_missing", params={"model": self.model}),)
         if able:
             return (Problem(field="model", code="combination_not_taken", params={"model": self.model}),)
         unknown = sorted({name for form in self.forms for name in form.roles.unknown})
@@ -147,6 +149,9 @@ class KieModel(Frozen):
             ("size", "size", "size" in params.chosen and params.size != AUTO and params.size, "size_left_out"),
             ("seed", "seed", params.seed is not None, "seed_not_taken"),
             ("watermark", "watermark", params.watermark, "watermark_not_taken"),
+            ("negative", "negative_prompt", params.negative_prompt, "negative_prompt_left_out"),
+            ("seconds", "duration", params.duration is not None, "duration_ignored"),
+            ("sound", "sound", params.sound is not None, "sound_perhaps_ignored"),
         )
         for role, field, value, code in values:
             if value and chosen.field(role) is None and self._fields(role):
@@ -157,6 +162,7 @@ class KieModel(Frozen):
         """The form that takes all the material of an order; None: there is none."""
         mode = params.mode or GenerationMode.TEXT
         requested: dict[Role, object] = {
+            "prompt": params.prompt,
             "sound": params.sound,
             "negative": params.negative_prompt,
             "seconds": params.duration,
@@ -315,6 +321,11 @@ class KieModel(Frozen):
         fields |= _picture_fields(chosen, pictures)
         callback = {"callBackUrl": params.callback_url} if chosen.form.callback and params.callback_url else {}
         return {"model": self.model, "input": fields} | callback
+
+    def _finishing(self, parent: ParentTake) -> KieForm | None:
+        """The form that names the job of a take, else the one that names its file."""
+        by_job = self._finishing_form({"task": parent.remote_id}) if parent.remote_id else None
+        return by_job or self._finishing_form({"video": parent.video})
 
     def _finishing_form(self, source: Mapping[Role, str]) -> KieForm | None:
         able = (form for form in self.forms if all(form.field(role) for role in source) and not form.roles.unknown)

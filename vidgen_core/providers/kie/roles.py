@@ -111,7 +111,9 @@ def _role(name: str, field: Field, *, draws: bool, by_mode: bool) -> Role | None
         if re.fullmatch(pattern, name):
             if role == "sound" and switch(field):
                 return role
-            return role if field.type in types and not (draws and role in ("first", "last")) else None
+            # A ratio is only sent in words that are known.
+            useless = (draws and role in ("first", "last")) or (role == "ratio" and not field.enum)
+            return role if field.type in types and not useless else None
     if _PICTURES.fullmatch(name) and field.type in ("string", "string[]"):
         return _pictures(field, draws=draws, by_mode=by_mode)
     if _SIZES.fullmatch(name) and field.enum and all(size_name(str(one)) for one in field.enum):

@@ -17,10 +17,10 @@ from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteErro
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.shots import ShotReference
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.i18n.log_lines import log_sentence
-from vidgen_core.providers.base import Found
+from vidgen_core.providers.base import Found, Prepared
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.services.schemas.tasks import TaskError
 from vidgen_core.worker.context import ActiveTask
@@ -352,6 +352,42 @@ def test_what_would_be_sent_without_something_asked_for_waits_for_a_person_unles
     words = get_text("en").failure(waiting.failure)
     assert "scripted takes no seed; it is left out." in words
     assert "Start it" in words
+
+
+UNDESCRIBED = Problem(field="model", code="model_form_awaited", params={"model": "scripted"})
+
+
+@pytest.mark.parametrize(
+    ("problem", "status", "code"),
+    [
+        (lost("prompt_left_out", "prompt"), TaskStatus.PENDING, "asked_left_out"),
+        (Problem(field="image", code="image_not_taken", params={"model": "m"}), FAILED, "image_not_taken"),
+        (UNDESCRIBED, TaskStatus.QUEUED, "model_form_awaited"),
+    ],
+    ids=["left out", "refused", "unknown"],
+)
+def test_a_model_that_changes_while_its_request_is_made_is_asked_again_before_anything_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, problem: Problem, status: TaskStatus, code: str
+) -> None:
+    prepare = bench.provider.prepare
+
+    async def slowly(*given: Any) -> Prepared:
+        prepared = await prepare(*given)
+        bench.provider.problems = (problem,)
+        return prepared
+
+    monkeypatch.setattr(bench.provider, "prepare", slowly)
+    monkeypatch.setattr(
+        bench.provider, "awaited", lambda _: UNDESCRIBED if UNDESCRIBED in bench.provider.problems else None
+    )
+    [task] = bench.queue(params=warned())
+    bench.start()
+
+    def found() -> Task | None:
+        now = bench.task(task)
+        return now if now.status is COMPLETED or (now.failure and now.failure.code == code) else None
+
+    assert (wait_until(found).status, bench.provider.sent) == (status, [])
 
 
 def test_a_task_that_a_person_starts_after_it_was_asked_about_is_sent_as_it_is(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from vidgen_core.domain.errors import ErrorKind, Superseded
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import Key, Provider
 from vidgen_core.providers.capabilities import Problem
 from vidgen_core.worker import chain
@@ -152,16 +152,22 @@ def _asks_for_loss(tx: Tx, rows: Rows, provider: Provider | None) -> bool:
 
     From then on it was said, so that starting the task sends it.
     """
-    task, warned = rows.task, rows.task.params.warned
-    if provider is None or warned is None:
-        return False
-    losses = provider.losses(task.model, task.params)
-    lost = next((one for code, one in losses.items() if code not in warned), None)
+    task = rows.task
+    losses = unsaid(task, provider) if provider else {}
+    lost = next(iter(losses.values()), None)
     if lost is None:
         return False
-    params = task.params.model_copy(update={"warned": tuple(sorted({*warned, *losses}))})
+    params = task.params.model_copy(update={"warned": tuple(sorted({*(task.params.warned or ()), *losses}))})
     leave_to_person(tx, rows, "asked_left_out", {**lost.params, "cause": lost.code}, params=params)
     return True
+
+
+def unsaid(task: Task, provider: Provider) -> dict[str, Problem]:
+    """What would be left out of a paid order although that was not said when it was queued, by the codes of its problems."""
+    warned = task.params.warned
+    if warned is None or task.provider.is_free:
+        return {}
+    return {code: one for code, one in provider.losses(task.model, task.params).items() if code not in warned}
 
 
 def _asks_for_price(tx: Tx, rows: Rows, settings: Settings) -> bool:

@@ -47,7 +47,7 @@ from vidgen_core.worker.retries import (
     is_disk_trouble,
     repeats,
 )
-from vidgen_core.worker.steps.claim import FULL, cap_of, claim
+from vidgen_core.worker.steps.claim import FULL, cap_of, claim, unsaid
 from vidgen_core.worker.transition import (
     UNDER_WAY,
     Rows,
@@ -126,14 +126,20 @@ async def submit(active: ActiveTask, ctx: Context, key: Key | None) -> Next | No
 async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None:
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
+    prepared: Prepared | None = None
     try:
-        _check_order(provider, active.task)
-        if order.pictures or order.params.parent:
-            await asyncio.to_thread(_check_files, order, ctx)
-        with ctx.telemetry.request("prepare", active.task, active.attempt):
-            prepared = await provider.prepare(order, key)
+        if _is_as_queued(provider, active.task):
+            if order.pictures or order.params.parent:
+                await asyncio.to_thread(_check_files, order, ctx)
+            with ctx.telemetry.request("prepare", active.task, active.attempt):
+                made = await provider.prepare(order, key)
+            # Pictures take their time: what the model takes may have been read anew meanwhile.
+            prepared = made if _is_as_queued(provider, active.task) else None
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await _refused(active, ctx, _named(error, order))
+    if prepared is None:
+        # The claim asks a person, or waits.
+        return await _end_attempt(active, ctx, _not_sent("model_changed"), 0.0)
     prepared = prepared.model_copy(update={"sent": prepared.sent | {"material": _material(order)}})
     if key is not None:
         pool = ctx.keys[active.task.provider]
@@ -149,15 +155,18 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
         await asyncio.sleep(following.seconds)
 
 
-def _check_order(provider: Provider, task: Task) -> None:
-    """The model still takes what was queued: its provider may have published something else since, or the shot has changed.
+def _is_as_queued(provider: Provider, task: Task) -> bool:
+    """Whether the model is known, and leaves nothing out that was not said: its provider may have published something else since.
 
     As it was queued: once it is settled, what nobody has chosen looks chosen.
 
     :raises InputError: what it does not take
     """
+    if provider.awaited(task.model) is not None:
+        return False
     if problem := next((one for one in provider.check(task.model, task.params) if one.fatal), None):
         raise InputError(problem.code, **problem.params)
+    return not unsaid(task, provider)
 
 
 def _check_files(order: Order, ctx: Context) -> None:

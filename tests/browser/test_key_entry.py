@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -57,19 +58,24 @@ def enter(page: Page, field: Locator, key: str) -> None:
     page.keyboard.press("Enter")
 
 
-def autofill(page: Page, field: Locator, key: str) -> None:
+def autofill(page: Page, field: Locator, key: str, event: str = "input") -> None:
     """As a password manager does it: the field never has the focus."""
     field.evaluate(
-        """(field, text) => {
+        """(field, [text, event]) => {
           Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text)
-          field.dispatchEvent(new Event("input", { bubbles: true }))
+          field.dispatchEvent(new Event(event, { bubbles: true }))
         }""",
-        key,
+        [key, event],
     )
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
 
 
-@pytest.mark.parametrize("entered", [tab_and_save, enter, autofill])
+def autofill_at_its_end(page: Page, field: Locator, key: str) -> None:
+    """As one that tells nothing but the end of its change."""
+    autofill(page, field, key, "change")
+
+
+@pytest.mark.parametrize("entered", [tab_and_save, enter, autofill, autofill_at_its_end])
 def test_a_key_is_taken_and_tested_at_once(
     paid: PaidHome, visitor: Visitors, entered: Callable[[Page, Locator, str], None]
 ) -> None:
@@ -87,10 +93,31 @@ def test_a_key_is_taken_and_tested_at_once(
     expect(page.get_by_test_id("stToast").filter(has_text="Connected. Balance")).to_be_visible()
 
 
-def test_a_key_that_is_refused_is_said_to_be(paid: PaidHome, visitor: Visitors) -> None:
+WORDS = {
+    "en-US": ("Enter a key", "API key", "Key refused", "No network", "Connected · "),
+    "zh-CN": ("填写密钥", "API 密钥", "密钥被拒绝", "网络不通", "已连接 · "),
+}
+
+
+@pytest.mark.parametrize("locale", WORDS)
+def test_the_header_says_what_a_key_met_at_its_provider(paid: PaidHome, visitor: Visitors, locale: str) -> None:
     url, vidgen = paid
+    enter_a_key, label, refused, no_network, connected = WORDS[locale]
+    there = vidgen.settings().providers.yunwu.base_url
     vidgen.settings_file.change({"providers.yunwu.keys": []})
-    page = go(visitor(), f"{url}/?project=ep01")
-    page.locator(".st-key-message_line").get_by_role("button", name="Enter a key").click()
-    enter(page, page.get_by_role("dialog").get_by_label("API key", exact=True), "sk-bad-bbbb2222")
-    expect(page.locator(".st-key-header_line").get_by_text("● Key refused")).to_be_visible()
+    page = go(visitor(locale=locale), f"{url}/?project=ep01")
+    connection = page.locator(".st-key-header_line .connection")
+
+    def meets(key: str) -> None:
+        page.locator(".st-key-message_line").get_by_role("button", name=enter_a_key).click()
+        enter(page, page.get_by_role("dialog").get_by_label(label, exact=True), key)
+
+    meets("sk-bad-bbbb2222")
+    expect(connection).to_have_text(f"● {refused}")
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        # Bound and then closed: nobody listens there.
+        nowhere = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+    for address, word in ((nowhere, no_network), (there, connected)):
+        vidgen.settings_file.change({"providers.yunwu.base_url": address, "providers.yunwu.keys": []})
+        meets(KEY)
+        expect(connection).to_contain_text(f"● {word}")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+
 import pytest
 from browser_studio import Studio, Visitors, add_tasks, card, go, until
 from playwright.sync_api import Locator, Page, Route, expect
 
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.providers.base import Connection
 from vidgen_core.services.generation.planning import GenerateOptions
 
 #: Begins to add up what the browser says of layout shifts that no input has caused.
@@ -96,7 +103,7 @@ def test_every_page_begins_with_its_content(
 #: Whether nothing in a box is cut off by it, or stands out of it.
 STAYS_INSIDE = """(box) => {
   const outer = box.getBoundingClientRect()
-  return [...box.querySelectorAll("*")].map((one) => one.getBoundingClientRect()).every((inner) =>
+  return [...box.querySelectorAll(":not([popover])")].map((one) => one.getBoundingClientRect()).every((inner) =>
     !inner.width || (inner.right <= outer.right + 1 && inner.top >= outer.top - 3 && inner.bottom <= outer.bottom + 3))
 }"""
 
@@ -134,6 +141,65 @@ def test_long_names_and_large_numbers_make_no_page_wider(
         if name in FIRST_CONTENT:
             expect(page.locator(FIRST_CONTENT[name]).first).to_be_visible()
             assert top(page.locator(FIRST_CONTENT[name]).first) <= begins, name
+
+
+def meet(studio: Studio, connection: Connection) -> None:
+    """Note what the paid provider said last."""
+    with studio.vidgen.store.write() as tx:
+        kept = {"connection": connection.model_dump(mode="json"), "at": tx.now().isoformat()}
+        tx.state.put("connection.yunwu", kept)
+
+
+def failed(kind: ErrorKind) -> Connection:
+    return Connection(ok=False, failure=Failure(kind=kind, code=kind.value))
+
+
+RICH = Connection(ok=True, balance=Money(amount=Decimal("1234567.89"), currency="CNY"))
+AWAY = "app => { app.dataset.testConnectionState = 'DISCONNECTED' }"
+BACK = "app => { app.dataset.testConnectionState = 'CONNECTED' }"
+#: States of the header, each with what brings it about and the class or words by which it is known.
+STATES: dict[str, tuple[Callable[[Studio, Page], object], str]] = {
+    "no key": (lambda studio, _: studio.vidgen.settings_file.change({"providers.yunwu.keys": None}), ".connection.red"),
+    "not checked": (lambda studio, _: studio.vidgen.settings_file.change(A_KEY), ".connection.gray"),
+    "connected": (lambda studio, _: meet(studio, RICH), ".connection.green"),
+    "refused": (lambda studio, _: meet(studio, failed(ErrorKind.AUTH)), ".connection.red"),
+    "no network": (lambda studio, _: meet(studio, failed(ErrorKind.NETWORK)), ".connection.red"),
+    "paused": (lambda studio, _: studio.vidgen.worker.pause(), ".pause.on"),
+    "offline": (lambda _, page: page.get_by_test_id("stApp").evaluate(AWAY), ".connection.gray"),
+    "back": (lambda _, page: page.get_by_test_id("stApp").evaluate(BACK), ".connection.red"),
+}
+A_KEY = {"providers.yunwu.keys": [{"name": "main", "secret": "sk-browser-0001"}]}
+
+
+@pytest.mark.usefixtures("yunwu_key")
+@pytest.mark.parametrize(
+    ("width", "high", "begins", "locale"),
+    [(1440, 900, 170, "en-US"), (1920, 1080, 170, "zh-CN"), (390, 844, 230, "en-US"), (390, 844, 230, "zh-CN")],
+)
+def test_the_header_keeps_its_height_whatever_it_has_to_say(
+    studio: Studio, crowd: Project, visitor: Visitors, width: int, high: int, begins: int, locale: str
+) -> None:
+    page = go(visitor(width=width, height=high, locale=locale), studio.at(crowd))
+    line = page.locator(".st-key-header_line")
+    first = card(page, studio.vidgen.shots.ids(crowd.id)[0])
+    expect(first).to_be_visible()
+    place = top(first)
+    assert place <= begins
+    page.evaluate(WATCH_SHIFTS.replace("true", "false"))
+    studio.vidgen.settings_file.change({"mode": ProviderId("yunwu")})
+    try:
+        for name, (begin, sign) in STATES.items():
+            begin(studio, page)
+            expect(line.locator(sign)).to_be_visible()
+            assert (height(line) <= 56, top(first)) == (True, place), name
+            assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width, name
+            assert line.locator(".bar").evaluate(STAYS_INSIDE), name
+    finally:
+        studio.vidgen.worker.resume()
+        studio.vidgen.settings_file.change({"mode": ProviderId("local")})
+        with studio.vidgen.store.write() as tx:
+            tx.state.put("connection.yunwu", None)
+    assert sum(page.evaluate("() => window.shifts")) <= 0.02
 
 
 #: What the window cuts off of a row of filters, and hints that their field has no room for.

@@ -295,6 +295,20 @@ def test_a_server_that_is_kept_out_says_one_sentence_and_opens_when_it_is_let_in
     assert [line for line in rest if full_words in line or "[" in line] == []
 
 
+def test_a_database_is_not_copied_into_itself(
+    vidgen: Command,
+    postgres_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Vidgen.open() as app:
+        own = app.store.place
+    assert "is not empty" in vidgen("store", "copy", "--to", own).err
+    for name, value in {"DATABASE": postgres_url, "TIMEZONE": "UTC"}.items():
+        monkeypatch.setenv(f"VIDGEN_SCALE__{name}", value)
+    monkeypatch.setenv("TZ", "UTC")
+    assert "is not empty" in vidgen("store", "copy", "--to", postgres_url.replace("127.0.0.1", "localhost")).err
+
+
 def test_a_home_moves_to_a_server_by_one_command(
     home: Path,
     vidgen: Command,

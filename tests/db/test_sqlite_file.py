@@ -55,9 +55,10 @@ def test_a_folder_that_does_not_exist_is_said_so(tmp_path: Path) -> None:
         Store.open(tmp_path / "nowhere" / "vidgen.db")
 
 
-def test_a_file_that_is_no_database_is_damaged_and_left_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [200, 1])
+def test_a_file_that_is_no_database_is_damaged_and_left_as_it_is(tmp_path: Path, times: int) -> None:
     path = tmp_path / "vidgen.db"
-    path.write_bytes(b"these are not the bytes of a database" * 200)
+    path.write_bytes(b"these are not the bytes of a database" * times)
     before = path.read_bytes()
     with pytest.raises(StoreError, match="store_damaged"):
         Store.open(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,6 +178,11 @@ def test_a_mounted_folder_that_is_full_or_gone_is_said_to_be(
         full.setattr(LocalFileSystem, "pipe_file", lambda *_, **__: write_to_a_full_disk())
         assert code() == "media_full"
     assert code() == ""
+    media = open_media(vidgen.locations)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(LocalFileSystem, "pipe_file", lambda *_, **__: refuse_to_write())
+        assert code() == "folder_read_only"
+    assert code() == ""
     share.rename(share.with_name("away"))
     # Not asked again within a minute.
     media = open_media(vidgen.locations)
@@ -190,6 +197,10 @@ def test_a_mounted_folder_that_is_full_or_gone_is_said_to_be(
     share.rmdir()
     share.with_name("away").rename(share)
     assert code() == ""
+
+
+def refuse_to_write() -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def write_to_a_full_disk() -> None:

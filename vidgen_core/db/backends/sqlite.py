@@ -14,9 +14,12 @@ from vidgen_core.db import dialect, ledger_chain, migrations
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.ledger_chain import Head
 from vidgen_core.db.transaction import raw_connection
+from vidgen_core.domain.errors import StoreError
 
 #: First fixed release of each line that got the fix of the WAL-reset race (sqlite.org, release history).
 _FIXED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+#: Bytes of the smallest database.
+_LEAST: Final = 512
 
 
 def has_wal_reset_bug(version: Sequence[int]) -> bool:
@@ -44,6 +47,9 @@ class SqliteBackend(Backend):
         self.readers = _engine(path)
 
     def prepare(self) -> None:
+        if self.path.is_file() and 0 < self.path.stat().st_size < _LEAST:
+            # For SQLite it is an empty database, which it would write over.
+            raise StoreError("store_damaged", path=str(self.path))
         with self.writer.connect() as connection:
             _use_wal(connection)
             if migrations.is_current(connection):

@@ -60,6 +60,9 @@ _PROBE: Final = 6
 #: What drivers say before they ask any server, by the names of their errors.
 _SAID_HERE: Final = {
     **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"), "media_refused"),
+    # A profile or a sign-in of this machine that is not there.
+    **dict.fromkeys(("ProfileNotFound", "SSOTokenLoadError", "UnauthorizedSSOTokenError"), "media_refused"),
+    "NoRegionError": "media_region",
     "ParamValidationError": "media_bucket_missing",
 }
 #: The file that says of a mounted folder that it is the one, and in the data home which one has been used.
@@ -363,6 +366,12 @@ class BucketMedia(LocalMedia):
             path.unlink(missing_ok=True)
             over, free = over - size, free + size
 
+    def _refused(self) -> FileError:
+        """That there is no right to write."""
+        if "file" in _protocols(self._files):
+            return FileError("folder_read_only", folder=self.place)
+        return FileError("media_refused", place=self.place)
+
     @contextlib.contextmanager
     def _translated(self, target: Path | None = None) -> Iterator[None]:
         """Turn what the drivers raise into a ``FileError``.
@@ -376,7 +385,7 @@ class BucketMedia(LocalMedia):
         except (FileError, FileExistsError):
             raise
         except PermissionError:
-            error = FileError("media_refused", place=self.place)
+            error = self._refused()
         except FileNotFoundError:
             error = FileError("media_bucket_missing", place=self.place)
         except OSError as trouble:
@@ -385,7 +394,7 @@ class BucketMedia(LocalMedia):
                     raise
             if "pre-conditions" in str(trouble) or "PreconditionFailed" in str(trouble):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            error = FileError(_code_of(trouble), place=self.place)
+            error = self._refused() if trouble.errno == errno.EROFS else FileError(_code_of(trouble), place=self.place)
         except Exception as trouble:  # noqa: BLE001 - drivers trip in any way over a server that is none of S3
             error = FileError(_SAID_HERE.get(type(trouble).__name__, "media_away"), place=self.place)
         # Outside of the handlers: what the drivers raise may quote addresses with signatures.

@@ -19,7 +19,7 @@ import tomlkit
 from vidgen_core.config.lookup import setting_names
 from vidgen_core.db import Store, Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.domain.errors import FileError, Refused, StoreError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.access.permissions import Role, requires
@@ -177,6 +177,10 @@ class Cleanup(Service):
         try:
             timezone = self._ctx.settings().scale.timezone
             with contextlib.closing(Store.open(to, checkpoints=True, timezone=timezone)) as target:
+                # That of whoever buys there, or, under another name, of this very database.
+                taken = target.is_shared and target.runner_lock(self._ctx.locations.runner_lock).is_taken()
+                if taken or target.place == source.place:
+                    raise StoreError("store_copy_not_empty", place=target.place)
                 rows = {table: n for table, n in source.copy_to(target) if n}
                 return StoreCopy(source=source.place, place=target.place, rows=rows)
         finally:

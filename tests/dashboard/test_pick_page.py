@@ -139,7 +139,8 @@ def test_a_new_prompt_is_saved_and_makes_one_more_take(screen: Screen) -> None:
     screen.open("pick")
     before = len(screen.app.shots.view(shot).tasks)
 
-    act(screen, do="prompt", shot=shot, text="the camera stays still")
+    seen = screen.app.shots.get(shot).prompt
+    act(screen, do="prompt", shot=shot, text="the camera stays still", seen=seen)
 
     view = screen.app.shots.view(shot)
     assert view.shot.prompt == "the camera stays still"

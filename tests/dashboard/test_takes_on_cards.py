@@ -71,6 +71,15 @@ def test_an_order_that_is_told_again_after_a_restart_is_made_once(screen: Screen
         assert screen.app.tasks.page(screen.project.id).total == 1 + made
 
 
+def test_the_star_of_a_take_that_is_chosen_no_more_takes_no_other_away(screen: Screen) -> None:
+    shot, takes = screen.add_takes(2)
+    screen.app.takes.choose(shot, takes[0].id)
+    screen.run()
+    screen.app.takes.choose(shot, takes[1].id)
+    screen.do(do="unchoose", take=takes[0].id)
+    assert screen.app.shots.get(shot).chosen_take_id == takes[1].id
+
+
 def test_a_take_is_submitted_again_once_though_it_is_told_again_after_a_restart(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.MODERATION)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.services.app_doubles import add_take
-from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.services.facade import Vidgen
 
@@ -44,3 +44,30 @@ def test_a_take_is_rejected_with_a_reason_and_taken_back(app: Vidgen, project: P
 
     app.takes.reject(take.id, None)
     assert app.takes.get(take.id).rejected is None
+
+
+def test_a_take_is_either_chosen_or_rejected(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    shot = add_shot()
+    take = add_take(app, project, shot)
+    app.takes.reject(take.id, "blurred")
+    app.takes.choose(shot.id, take.id)
+    assert app.takes.get(take.id).rejected is None
+
+    app.takes.reject(take.id, "blurred")
+    assert app.shots.get(shot.id).chosen_take_id is None
+    app.takes.choose(shot.id, take.id)
+    app.takes.reject(take.id, None)
+    assert app.shots.get(shot.id).chosen_take_id == take.id
+
+
+def test_a_choice_that_was_changed_since_stays(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    shot = add_shot()
+    first, second = add_take(app, project, shot), add_take(app, project, shot)
+    app.takes.choose(shot.id, second.id)
+
+    for wanted, instead in ((None, first.id), (first.id, None)):
+        with pytest.raises(Refused, match="chosen_elsewhere"):
+            app.takes.choose(shot.id, wanted, instead=instead)
+    assert app.takes.choose(shot.id, first.id, instead=second.id).chosen_take_id == first.id
+    # What is wanted is there already.
+    assert app.takes.choose(shot.id, first.id, instead=second.id).chosen_take_id == first.id

@@ -85,6 +85,7 @@ class Room {
     if (this.shot) this.draw()
     // A shot beyond those that were sent has been asked for: they come with the next answer.
     else if (!this.channel.pending.length) this.goTo(data.shot, false)
+    this.showTheirs()
   }
 
   // The best come first; but keys choose by place: of the shot that stands there nothing changes places, and new takes come last.
@@ -143,9 +144,11 @@ class Room {
     this.draw()
   }
 
-  apply({ do: done, shot: id, take: takeId, reason, text }) {
+  apply({ do: done, shot: id, take: takeId, reason, text, instead }) {
     const shot = this.data.shots.find((one) => one.id === id)
     if (!shot) return
+    // What somebody else has chosen meanwhile stays.
+    if (instead !== undefined && (shot.takes.find((one) => one.chosen)?.id ?? null) !== instead) return
     for (const take of shot.takes) {
       if (done === "choose" || (done === "unchoose" && take.id === takeId)) take.chosen = done === "choose" && take.id === takeId
       if (take.id !== takeId) continue
@@ -161,7 +164,8 @@ class Room {
     const take = shot.takes[place]
     if (!take || !this.data.pickable) return
     const before = shot.takes.find((one) => one.chosen)
-    const undo = before ? { do: "choose", shot: shot.id, take: before.id } : { do: "unchoose", shot: shot.id, take: take.id }
+    const left = take.chosen ? null : take.id
+    const undo = before ? { do: "choose", shot: shot.id, take: before.id, instead: left } : { do: "unchoose", shot: shot.id, take: take.id }
     this.focus = place
     this.closeAsk()
     this.act({ do: take.chosen ? "unchoose" : "choose", shot: shot.id, take: take.id }, undo)
@@ -180,7 +184,7 @@ class Room {
   rejectFor(take, reason) {
     const { shot } = this
     this.closeAsk()
-    const undo = take.chosen ? { do: "choose", shot: shot.id, take: take.id } : { do: "unreject", shot: shot.id, take: take.id }
+    const undo = take.chosen ? { do: "choose", shot: shot.id, take: take.id, instead: null } : { do: "unreject", shot: shot.id, take: take.id }
     this.act({ do: "reject", shot: shot.id, take: take.id, reason }, undo)
     const next = shot.takes.findIndex((other) => other.rejected === null)
     if (next >= 0) this.setFocus(next)
@@ -216,22 +220,41 @@ class Room {
     this.asked = take
   }
 
-  askPrompt() {
+  askPrompt({ text, seen } = { text: this.shot.prompt, seen: this.shot.prompt }) {
     const w = this.data.words
     const { shot } = this
+    const asked = { shot: shot.id, seen, note: make("p") }
     const save = () => {
-      const text = area.value.trim()
       this.closeAsk()
-      this.act({ do: "prompt", shot: shot.id, text })
+      this.sent = { shot: shot.id, text: area.value.trim(), seen: asked.seen }
+      this.act({ do: "prompt", ...this.sent })
     }
-    const area = this.field("textarea", w.new_prompt, shot.prompt, undefined)
+    const area = this.field("textarea", w.new_prompt, text, undefined)
     area.onkeydown = (event) => {
       event.stopPropagation()
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save()
       if (event.key === "Escape") this.closeAsk()
     }
-    this.openAsk(w.new_prompt, make("div"), area, `${w.prompt_save} · ${shot.price}`, save)
+    this.openAsk(w.new_prompt, asked.note, area, `${w.prompt_save} · ${shot.price}`, save)
+    this.rewording = asked
     area.focus()
+  }
+
+  // What somebody else has written meanwhile stands beside what is typed; what the server did not take over is asked for again.
+  showTheirs() {
+    const { sent } = this
+    if (sent && !this.channel.pending.some((act) => act.do === "prompt")) {
+      this.sent = undefined
+      const shot = this.data.shots.find((one) => one.id === sent.shot)
+      if (shot && shot.prompt !== sent.text) {
+        this.goTo(shot.id)
+        this.askPrompt(sent)
+      }
+    }
+    const asked = this.rewording
+    if (!asked || this.shot?.id !== asked.shot || this.shot.prompt === asked.seen) return
+    asked.seen = this.shot.prompt
+    asked.note.textContent = this.data.words.theirs.replace("{theirs}", asked.seen)
   }
 
   field(tag, words, value, done) {
@@ -259,7 +282,7 @@ class Room {
 
   closeAsk() {
     this.ask.hidden = true
-    this.asked = undefined
+    this.asked = this.rewording = undefined
   }
 
   // --- playing in step; the longest take is the clock

@@ -16,7 +16,7 @@ from vidgen_core.dashboard.pick.order import PickPosition
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, leave_for
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
-from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.takes import ReviewLink, Take, TakeReview, goes_out, stand_ins
 from vidgen_core.domain.tasks import LIVE
@@ -79,7 +79,8 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
         # To review next when all that are sent are chosen.
         "next": standing.next,
         "pickable": may(Role.MAKER),
-        "words": {name: t(f"pick.{name}") for name in _WORDS},
+        "words": {name: t(f"pick.{name}") for name in _WORDS}
+        | {"theirs": t("shots.edited_elsewhere", theirs="{theirs}")},
         "reasons": [t(f"pick.reason.{name}") for name in REASONS],
     }
 
@@ -180,8 +181,14 @@ def _one_more(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
 
 
 def _new_prompt(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
-    """Another wording, and one more take made from it."""
-    visit.app.shots.edit(shot_id, prompt=str(act.get("text") or "").strip())
+    """Another wording, and one more take made from it.
+
+    :raises Refused: ``edited_elsewhere``: the prompt is no longer the one that the visitor has seen
+    """
+    shot, text = visit.app.shots.get(shot_id), str(act.get("text") or "").strip()
+    if shot.prompt not in (act.get("seen"), text):
+        raise Refused("edited_elsewhere", shot=shot.number)
+    visit.app.shots.edit(shot_id, shot.rev, prompt=text)
     _one_more(visit, shot_id, act)
 
 
@@ -193,18 +200,15 @@ def _export(_visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
     leave_for("export")
 
 
-def _choose(visit: Visit, shot_id: int, take_id: int, _act: Mapping[str, Any]) -> None:
-    visit.app.takes.reject(take_id, None)
-    visit.app.takes.choose(shot_id, take_id)
+def _choose(visit: Visit, shot_id: int, take_id: int, act: Mapping[str, Any]) -> None:
+    visit.app.takes.choose(shot_id, take_id, instead=act.get("instead", ...))
 
 
-def _unchoose(visit: Visit, shot_id: int, _take_id: int, _act: Mapping[str, Any]) -> None:
-    visit.app.takes.choose(shot_id, None)
+def _unchoose(visit: Visit, shot_id: int, take_id: int, _act: Mapping[str, Any]) -> None:
+    visit.app.takes.choose(shot_id, None, instead=take_id)
 
 
-def _reject(visit: Visit, shot_id: int, take_id: int, act: Mapping[str, Any]) -> None:
-    if visit.app.takes.get(take_id).chosen:
-        visit.app.takes.choose(shot_id, None)
+def _reject(visit: Visit, _shot_id: int, take_id: int, act: Mapping[str, Any]) -> None:
     visit.app.takes.reject(take_id, str(act.get("reason") or "")[:_LONGEST_REASON])
 
 

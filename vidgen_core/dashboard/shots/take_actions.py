@@ -164,7 +164,7 @@ def _choose(visit: Visit, take: Take) -> None:
 
 
 def _unchoose(visit: Visit, take: Take) -> None:
-    visit.app.takes.choose(take.shot_id, None)
+    visit.app.takes.choose(take.shot_id, None, instead=take.id)
 
 
 def _reject(visit: Visit, take: Take) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import EllipsisType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.db.repositories.takes import TakeRepository
-from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Opinion, Take, Verdict
@@ -51,20 +52,28 @@ class Takes(Service):
             return list(tx.takes.of_shots([shot_id]).get(shot_id, []))
 
     @requires(Role.MAKER)
-    def choose(self, shot_id: int, take_id: int | None) -> Shot:
-        """Choose a take of a shot, or none.
+    def choose(self, shot_id: int, take_id: int | None, *, instead: int | EllipsisType | None = ...) -> Shot:
+        """Choose a take of a shot, or none; a take that was rejected is so no more.
 
+        :param instead: the take, or none, that is chosen now; a choice that was changed since stays
         :raises NotFound: ``take_not_of_shot``
+        :raises Refused: ``chosen_elsewhere`` (shot)
         """
         with self._ctx.store.write() as tx:
-            if take_id is not None and tx.takes.get(take_id).shot_id != shot_id:
+            take = None if take_id is None else tx.takes.get(take_id)
+            if take is not None and take.shot_id != shot_id:
                 raise NotFound("take_not_of_shot")
-            before = tx.shots.get(shot_id).chosen_take_id
+            shot = tx.shots.get(shot_id)
+            before = shot.chosen_take_id
+            if instead is not ... and before not in (instead, take_id):
+                raise Refused("chosen_elsewhere", shot=shot.number)
             if before not in (None, take_id):
                 tx.takes.set_opinion(before, None)
             tx.shots.choose(shot_id, take_id)
-            if take_id is not None:
-                tx.takes.set_opinion(take_id, Opinion.GOOD)
+            if take is not None:
+                tx.takes.set_opinion(take.id, Opinion.GOOD)
+                if take.rejected is not None:
+                    tx.takes.reject(take.id, None)
             return tx.shots.get(shot_id)
 
     @requires(Role.MAKER)
@@ -160,8 +169,11 @@ class Takes(Service):
 
     @requires(Role.MAKER)
     def reject(self, take_id: int, reason: str | None) -> None:
-        """Mark a take as not wanted, with the reason; None takes the mark away."""
+        """Mark a take as not wanted and chosen no more, with the reason; None takes the mark away."""
         with self._ctx.store.write() as tx:
+            take = tx.takes.get(take_id)
+            if take.chosen and reason is not None:
+                tx.shots.choose(take.shot_id, None)
             tx.takes.reject(take_id, reason)
             tx.takes.set_opinion(take_id, None if reason is None else Opinion.BAD)
 

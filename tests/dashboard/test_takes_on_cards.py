@@ -61,14 +61,28 @@ def forget_what_was_seen(screen: Screen) -> None:
     screen.act(lambda: st.session_state.pop("_takes_told_seen"))
 
 
-def test_an_order_that_is_told_again_after_a_restart_is_made_once(screen: Screen) -> None:
+@pytest.mark.parametrize(("click", "makes"), [({"do": "generate"}, 3), ({"do": "menu", "name": "one_more"}, 1)])
+def test_an_order_that_is_told_again_after_a_restart_is_made_once(
+    screen: Screen, click: dict[str, object], makes: int
+) -> None:
     [task] = screen.add_tasks()
     screen.run()
-    order = {"n": 1, "of": "page", "do": "generate", "shot": task.shot_id}
-    for told, made in ((order, 3), (order, 3), (order | {"n": 2}, 6), (order | {"of": "other page"}, 9)):
+    order = {"n": 1, "of": "page", "shot": task.shot_id, **click}
+    for told, orders in ((order, 1), (order, 1), (order | {"n": 2}, 2), (order | {"of": "other page"}, 3)):
         screen.act(lambda told=told: take_actions.carry_out(current_visit(), [told]))
         forget_what_was_seen(screen)
-        assert screen.app.tasks.page(screen.project.id).total == 1 + made
+        assert screen.app.tasks.page(screen.project.id).total == 1 + orders * makes
+
+
+def test_a_choice_that_is_told_again_after_a_restart_replaces_no_later_one(screen: Screen) -> None:
+    shot, takes = screen.add_takes(2)
+    screen.run()
+    choice = {"n": 1, "of": "page", "do": "choose", "take": takes[0].id}
+    screen.act(lambda: take_actions.carry_out(current_visit(), [choice]))
+    screen.app.takes.choose(shot, takes[1].id)
+    forget_what_was_seen(screen)
+    screen.act(lambda: take_actions.carry_out(current_visit(), [choice]))
+    assert screen.app.shots.get(shot).chosen_take_id == takes[1].id
 
 
 def test_the_star_of_a_take_that_is_chosen_no_more_takes_no_other_away(screen: Screen) -> None:

@@ -169,7 +169,7 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
     elif done in _ON_TAKE:
         if not isinstance(take_id, int) or visit.app.takes.get(take_id).shot_id != shot_id:
             raise NotFound("take_not_of_shot")
-        _ON_TAKE[done](visit, shot_id, take_id, act)
+        component.carry_out_once(visit, act, lambda _visit, _act: _ON_TAKE[done](visit, shot_id, take_id, act))
 
 
 def _go(_visit: Visit, shot_id: int, _act: Mapping[str, Any]) -> None:

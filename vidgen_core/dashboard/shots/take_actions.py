@@ -104,9 +104,13 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
         selection.set_selected(visit, _shot_id(visit, act.get("shot")), bool(act.get("on")))
     elif do == "menu":
         if entry := named(SHOT_ACTIONS, act.get("name")):
-            entry.run(_shot_id(visit, act.get("shot")))
+            shot_id, run = _shot_id(visit, act.get("shot")), entry.run
+            carry_out_once(visit, act, lambda _visit, _act: run(shot_id))
     elif action := named(SLOT_ACTIONS, do):
-        action.run(visit, act)
+        if action.role is Role.VIEWER:
+            action.run(visit, act)
+        else:
+            carry_out_once(visit, act, action.run)
 
 
 def _shot_id(visit: Visit, shot_id: object) -> int:

@@ -125,6 +125,16 @@ def test_the_header_counts_what_is_where(screen: Screen) -> None:
     ]
 
 
+def test_large_counts_of_the_header_are_short_and_whole_in_their_words(screen: Screen) -> None:
+    screen.add_tasks(12_345)
+    screen.run()
+    _, queued, *_ = screen.header()["counts"]
+    assert queued[2:4] == ["12K", "Queued 12,345"]
+    screen.choose("language", "zh")
+    _, queued, *_ = screen.header()["counts"]
+    assert queued[2:4] == ["1.2万", "排队中 12,345"]
+
+
 def test_the_end_of_a_batch_is_told_once(screen: Screen) -> None:
     first, second = screen.add_tasks(2)
     screen.run()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from babel.dates import format_datetime, format_timedelta
 from babel.messages import pofile
 from babel.messages.plurals import get_plural
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_compact_decimal, format_currency, format_decimal
 from babel.units import format_unit
 
 from vidgen_core.domain.errors import ErrorKind
@@ -231,6 +231,13 @@ class Text:
     def number(self, value: Any) -> str:
         """With the language's grouping of digits."""
         return _number(value, self.locale)
+
+    def short_number(self, value: int) -> str:
+        """Where there is little room: from 10,000 on by its first two digits, e.g. ``12K``, ``1.2万``."""
+        if value < 10_000:
+            return self.number(value)
+        short = [str(format_compact_decimal(value, locale=self.locale, fraction_digits=digits)) for digits in (0, 1)]
+        return short[not short[0][1].isdigit()]
 
     def duration(self, seconds: float, *, about: bool = False) -> str:
         """In its two largest units, e.g. ``8 min``, ``1 hr 5 min``, ``4.2 sec``.

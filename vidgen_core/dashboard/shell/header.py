@@ -156,9 +156,10 @@ def _count(status: Status, statuses: tuple[TaskStatus, ...]) -> int:
 def _counts(t: Text, status: Status) -> Iterator[tuple[str, str, str, str, str]]:
     """How many tasks stand where: name, sign, number, words and colour."""
     for name, statuses in _COUNTED.items():
-        number = t.number(_count(status, statuses))
-        colour = status_colour(statuses[0]) if number != "0" else "gray"
-        yield name, STATUS_ICONS[statuses[0]], number, t(f"shell.count.{name}", n=number), colour
+        number = _count(status, statuses)
+        colour = status_colour(statuses[0]) if number else "gray"
+        words = t(f"shell.count.{name}", n=t.number(number))
+        yield name, STATUS_ICONS[statuses[0]], t.short_number(number), words, colour
 
 
 def _facts(t: Text, status: Status) -> dict[str, Any]:

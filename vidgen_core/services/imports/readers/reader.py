@@ -51,7 +51,7 @@ _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", "
 _ARCHIVE_ENDINGS: Final = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst"})
 _ARCHIVES: Final = (b"Rar!\x1a", b"7z\xbc\xaf", b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 #: Names of texts about a list, which are none.
-_ABOUT: Final = re.compile(
+_ABOUT_FILES: Final = re.compile(
     r"(?:read[ _-]?me|notes?|licen[sc]e|changelog|使用说明|说明|必读)[^.]*+\.(?:txt|md)", re.IGNORECASE
 )
 
@@ -123,7 +123,7 @@ def readable(paths: Iterable[Path]) -> tuple[list[Path], list[RowNote]]:
     left: list[RowNote] = []
     for path in paths:
         try:
-            if _ABOUT.fullmatch(path.name):
+            if _ABOUT_FILES.fullmatch(path.name):
                 raise InputError("source_unknown", path=path.name)
             if not _is_picture(path) and not is_library(path):
                 kind_of(path)
